@@ -1,0 +1,106 @@
+"""The shelf's commands: `models`, `show`, `promote`, `rollback`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+from typing import Any
+
+from models.configuration import store_root
+from models.errors import StoreError
+from models.manifest import Manifest
+from models.store import Published, Store
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """The argument that every command of every room has."""
+    parser.add_argument("--store", metavar="DIR", help="the folder of the models (VELETA_STORE, default models)")
+
+
+def open_store(arguments: argparse.Namespace) -> Store:
+    return Store(store_root(arguments.store, os.environ))
+
+
+def configure_models(parser: argparse.ArgumentParser) -> None:
+    add_store(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def models(arguments: argparse.Namespace) -> None:
+    store = open_store(arguments)
+    rows = [_row(store, name) for name in store.names()]
+    if arguments.json:
+        print(json.dumps({"models": rows}, indent=2, ensure_ascii=False))
+        return
+    for row in rows:
+        versions = " ".join(f"{v}*" if v == row["live"] else str(v) for v in row["versions"])
+        print(f"{row['name']:<24} versions {versions}   (* live)")
+    if not rows:
+        print(f"no model in {store.root}; train one with `veleta train`")
+
+
+def _row(store: Store, name: str) -> dict[str, Any]:
+    return {"name": name, "versions": store.versions(name), "live": store.live(name), "candidate": store.candidate(name)}
+
+
+def configure_show(parser: argparse.ArgumentParser) -> None:
+    add_store(parser)
+    parser.add_argument("model", metavar="NAME[/VERSION]")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def show(arguments: argparse.Namespace) -> None:
+    name, _, version = arguments.model.partition("/")
+    if version and not version.isdecimal():
+        raise StoreError(f"{version!r} is not a version; give its number, as in {name}/1")
+    published = open_store(arguments).open(name, int(version) if version else None)
+    if arguments.json:
+        print(json.dumps(dataclasses.asdict(published.manifest), indent=2, ensure_ascii=False))
+    else:
+        print(_describe(published.manifest))
+
+
+def _describe(manifest: Manifest) -> str:
+    data = manifest.training.dataset
+    lines = [
+        f"{manifest.name}/{manifest.version}   {manifest.task}, {len(manifest.classes)} classes, {manifest.created}",
+        f"trained on {data.name} ({', '.join(f'{rows:,} {part}' for part, rows in data.rows.items())} rows)",
+        "",
+        f"{'variant':<14}{'accuracy':>10}{'95 % interval':>18}{'parameters':>12}{'kB':>8}{'ms, 1':>8}{'ms, 32':>8}",
+    ]
+    for variant in manifest.variants:
+        metric = variant.metrics["accuracy"]
+        mark = "*" if variant.name == manifest.default_variant else ""
+        lines.append(
+            f"{variant.name + mark:<14}{metric.value:>10.4f}{f'{metric.lower:.4f} to {metric.upper:.4f}':>18}{variant.parameters:>12,}"
+            f"{variant.bytes / 1e3:>8.0f}{variant.latency_seconds.batch['1'] * 1e3:>8.2f}{variant.latency_seconds.batch['32'] * 1e3:>8.2f}"
+            + ("" if variant.published else f"   not published: {variant.reason}")
+        )
+    lines += ["* served by default"]
+    lines += [f"{verdict.severity}: {verdict.kind} in {verdict.where}: {verdict.remedy}" for verdict in manifest.training.verdicts]
+    return "\n".join(lines)
+
+
+def configure_promote(parser: argparse.ArgumentParser) -> None:
+    add_store(parser)
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("version", metavar="VERSION", type=int)
+
+
+def promote(arguments: argparse.Namespace) -> None:
+    _say_live(open_store(arguments).promote(arguments.name, arguments.version))
+
+
+def configure_rollback(parser: argparse.ArgumentParser) -> None:
+    add_store(parser)
+    parser.add_argument("name", metavar="NAME")
+
+
+def rollback(arguments: argparse.Namespace) -> None:
+    _say_live(open_store(arguments).rollback(arguments.name))
+
+
+def _say_live(published: Published) -> None:
+    print(f"{published.manifest.name}/{published.manifest.version} is live")

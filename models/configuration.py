@@ -1,0 +1,42 @@
+"""Where a setting comes from: flag, environment (VELETA_NAME), veleta.toml, default; the same name in all of them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from models.errors import VeletaError
+
+FILE = Path("veleta.toml")
+STORE = "models"
+
+
+def find(name: str, flag: Any, environ: Mapping[str, str], file: Mapping[str, Any], default: Any) -> tuple[Any, str]:
+    """The value of a setting and its origin in words."""
+    variable = f"VELETA_{name.upper()}"
+    if flag is not None:
+        return flag, f"flag --{name.replace('_', '-')}"
+    if variable in environ:
+        return environ[variable], f"environment {variable}"
+    if name in file:
+        return file[name], str(FILE)
+    return default, "default"
+
+
+def read_file(path: Path = FILE) -> dict[str, Any]:
+    """The settings in a TOML file; none if there is no such file. Raises VeletaError."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise VeletaError(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise VeletaError(f"{path} is not TOML: {error}") from error
+
+
+def store_root(flag: str | None, environ: Mapping[str, str]) -> Path:
+    """The folder of the models, for the commands that need no other setting."""
+    return Path(str(find("store", flag, environ, read_file(), STORE)[0]))

@@ -1,0 +1,218 @@
+"""The manifest: everything a server has to know of one published version, as data.
+
+Written by training, read by everything else. Reading is strict: an unknown or missing field is an error that names the file,
+because a field that is silently ignored is a promise that is silently broken.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from models.errors import ManifestError
+
+FORMAT = 1
+VARIANTS = {
+    "fp32": "model.onnx",
+    "int8": "model.int8.onnx",
+    "pruned": "model.pruned.onnx",
+    "pruned-int8": "model.pruned.int8.onnx",
+}
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Input:
+    """What the model takes. `shape` has None for the batch; `range` is [lowest, highest] of a value at the door (images: 0 to 255)."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
+    kind: Literal["image", "tensor", "tabular", "sequence"]
+    range: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric on the held-back test rows with its 95 % interval."""
+
+    value: float
+    lower: float
+    upper: float
+    rows: int
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Median seconds of one call, by batch size ("1", "32"), with one thread on the processor named."""
+
+    batch: dict[str, float]
+    cpu: str
+
+
+@dataclass(frozen=True)
+class File:
+    """A file beside the manifest."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One ONNX file of the version: its cost, its accuracy, and whether it may be served by default (if not, the reason)."""
+
+    name: Literal["fp32", "int8", "pruned", "pruned-int8"]
+    file: str
+    sha256: str
+    bytes: int
+    parameters: int
+    metrics: dict[str, Metric]
+    latency_seconds: Latency
+    published: bool
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What training found wrong, where, on what evidence, and what to do."""
+
+    kind: str
+    severity: Literal["info", "warning", "error"]
+    where: str
+    evidence: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The data trained on; `sha256` over the bytes of all arrays."""
+
+    name: str
+    sha256: str
+    rows: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the version came to be."""
+
+    recipe: dict[str, Any]
+    seed: int
+    dataset: Dataset
+    git_commit: str | None
+    packages: dict[str, str]
+    parent_version: int | None
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One published version. `files` are those that are not variants: model.json, model.h5, reference.npz, card.html."""
+
+    format: int
+    name: str
+    version: int
+    created: str
+    task: Literal["classification", "regression"]
+    input: Input
+    classes: tuple[str, ...]
+    variants: tuple[Variant, ...]
+    default_variant: str
+    files: dict[str, File]
+    training: Training
+
+    def variant(self, name: str | None = None) -> Variant:
+        """The variant of that name, or the default one. Raises ManifestError with the names there are."""
+        wanted = name or self.default_variant
+        for variant in self.variants:
+            if variant.name == wanted:
+                return variant
+        raise ManifestError(
+            f"{self.name}/{self.version} has no variant {wanted!r}; it has {', '.join(v.name for v in self.variants)}"
+        )
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """Read and check a manifest file. Raises ManifestError that names the file and the field."""
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ManifestError(f"{path} cannot be read: {error.strerror}; publish the version again") from error
+        except ValueError as error:
+            raise ManifestError(f"{path} is not JSON ({error}); publish the version again") from error
+        if isinstance(data, dict) and data.get("format") != FORMAT:
+            raise ManifestError(
+                f"{path}: format is {data.get('format')!r}, this Veleta reads {FORMAT}; install the Veleta that wrote it"
+            )
+        manifest: Manifest = _parse(cls, data, str(path), "manifest")
+        manifest.variant()
+        return manifest
+
+
+def digest(path: Path) -> File:
+    """Hash and size of a file."""
+    with path.open("rb") as file:
+        return File(hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+
+
+def check_file(path: Path, sha256: str) -> None:
+    """Raise ManifestError if the file is missing or is not the one the manifest speaks of."""
+    try:
+        found = digest(path).sha256
+    except OSError as error:
+        raise ManifestError(f"{path} cannot be read: {error.strerror}; publish the version again") from error
+    if found != sha256:
+        raise ManifestError(
+            f"{path} has sha256 {found[:12]}…, its manifest says {sha256[:12]}…; the file was altered, publish the version again"
+        )
+
+
+def _parse(kind: Any, data: Any, file: str, where: str) -> Any:
+    """Turn JSON data into the type `kind` says, strictly. `where` is the path of the field for the error."""
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        return _parse_fields(kind, data, file, where)
+    if origin is Literal:
+        if data not in args:
+            raise ManifestError(f"{file}: {where} is {data!r}, expected one of {', '.join(map(repr, args))}")
+        return data
+    if origin in (typing.Union, types.UnionType):
+        return None if data is None else _parse(next(a for a in args if a is not types.NoneType), data, file, where)
+    if origin is tuple:
+        _expect(isinstance(data, list), "a list", data, file, where)
+        parts = (args[0],) * len(data) if args[-1] is Ellipsis else args
+        _expect(len(data) == len(parts), f"{len(parts)} values", data, file, where)
+        return tuple(_parse(part, value, file, f"{where}[{i}]") for i, (part, value) in enumerate(zip(parts, data, strict=True)))
+    if origin is dict:
+        _expect(isinstance(data, dict), "an object", data, file, where)
+        return {key: _parse(args[1], value, file, f"{where}.{key}") for key, value in data.items()}
+    if kind is Any:
+        return data
+    number = kind is float and isinstance(data, int) and not isinstance(data, bool)
+    _expect(type(data) is kind or number, f"a {kind.__name__}", data, file, where)
+    return kind(data)
+
+
+def _parse_fields(kind: Any, data: Any, file: str, where: str) -> Any:
+    _expect(isinstance(data, dict), "an object", data, file, where)
+    hints = typing.get_type_hints(kind)
+    if unknown := sorted(data.keys() - hints.keys()):
+        raise ManifestError(f"{file}: {where} has the unknown field {unknown[0]!r}; known are {', '.join(hints)}")
+    if missing := [name for name in hints if name not in data]:
+        raise ManifestError(f"{file}: {where} lacks the field {missing[0]!r}")
+    return kind(**{name: _parse(hint, data[name], file, f"{where}.{name}") for name, hint in hints.items()})
+
+
+def _expect(holds: bool, expected: str, data: Any, file: str, where: str) -> None:
+    if not holds:
+        raise ManifestError(f"{file}: {where} is {str(data)[:40]!r}, expected {expected}")

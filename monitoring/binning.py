@@ -1,0 +1,45 @@
+"""Bins: a signal becomes counts, which add up over rows, workers and machines.
+
+The edges are frozen with the reference and never look at live data: only then do counts from different places and times compare.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from monitoring.arrays import FloatArray, IntArray
+
+BINS = 10
+
+
+def quantile_edges(values: FloatArray, bins: int = BINS) -> FloatArray:
+    """Inner edges of about equally full bins; fewer where values tie. A constant gets three bins: below, the constant, above.
+
+    >>> quantile_edges(np.arange(8.0), bins=4).tolist()
+    [2.0, 4.0, 6.0]
+    >>> quantile_edges(np.ones(5)).tolist() == [np.nextafter(1, 0), np.nextafter(1, 2)]
+    True
+    """
+    values = np.asarray(values, dtype=np.float64)
+    edges = np.unique(np.quantile(values, np.arange(1, bins) / bins, method="higher"))
+    edges = edges[edges > values.min()]
+    if len(edges):
+        return edges
+    lowest = values.min()
+    if values.max() > lowest:
+        return np.array([np.nextafter(lowest, np.inf)])
+    return np.array([np.nextafter(lowest, -np.inf), np.nextafter(lowest, np.inf)])
+
+
+def class_edges(classes: int) -> FloatArray:
+    """One bin per class number."""
+    return np.arange(1, classes) - 0.5
+
+
+def bin_counts(values: FloatArray, edges: FloatArray) -> IntArray:
+    """How many values lie in each of the len(edges) + 1 bins; a value at an edge belongs to the bin above it.
+
+    >>> bin_counts(np.array([-1.0, 0.0, 0.5, 9.0]), np.array([0.0, 1.0])).tolist()
+    [1, 2, 1]
+    """
+    return np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
