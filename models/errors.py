@@ -1,9 +1,9 @@
 """What goes wrong for a reason that the user can mend: one sentence that names the value and the remedy.
 
-    VeletaError            the command line prints it after `veleta:` and exits with 1
-    ├── ManifestError      a manifest, or a file that it names, is not what it should be
-    ├── StoreError         the shelf: no such model or version, not writable
-    └── …                  each room adds its own
+VeletaError            the command line prints it after `veleta:` and exits with 1
+├── ManifestError      a manifest, or a file that it names, is not what it should be
+├── StoreError         the shelf: no such model or version, not writable
+└── …                  each room adds its own
 """
 
 

@@ -134,9 +134,7 @@ class Manifest:
         for variant in self.variants:
             if variant.name == wanted:
                 return variant
-        raise ManifestError(
-            f"{self.name}/{self.version} has no variant {wanted!r}; it has {', '.join(v.name for v in self.variants)}"
-        )
+        raise ManifestError(f"{self.name}/{self.version} has no variant {wanted!r}; it has {', '.join(v.name for v in self.variants)}")
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
@@ -151,9 +149,7 @@ class Manifest:
         except ValueError as error:
             raise ManifestError(f"{path} is not JSON ({error}); publish the version again") from error
         if isinstance(data, dict) and data.get("format") != FORMAT:
-            raise ManifestError(
-                f"{path}: format is {data.get('format')!r}, this Veleta reads {FORMAT}; install the Veleta that wrote it"
-            )
+            raise ManifestError(f"{path}: format is {data.get('format')!r}, this Veleta reads {FORMAT}; install the Veleta that wrote it")
         manifest: Manifest = _parse(cls, data, str(path), "manifest")
         manifest.variant()
         return manifest

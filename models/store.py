@@ -30,9 +30,7 @@ _STAGING = ".staging-"
 def check_name(name: str) -> str:
     """The name, if it can be one of a model. Raises StoreError."""
     if not NAME.fullmatch(name):
-        raise StoreError(
-            f"{name!r} cannot be a model's name; use 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"
-        )
+        raise StoreError(f"{name!r} cannot be a model's name; use 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit")
     return name
 
 

@@ -21,7 +21,7 @@ def quantile_edges(values: FloatArray, bins: int = BINS) -> FloatArray:
     True
     """
     values = np.asarray(values, dtype=np.float64)
-    edges = np.unique(np.quantile(values, np.arange(1, bins) / bins, method="higher"))
+    edges: FloatArray = np.unique(np.quantile(values, np.arange(1, bins) / bins, method="higher"))
     edges = edges[edges > values.min()]
     if len(edges):
         return edges
@@ -33,7 +33,8 @@ def quantile_edges(values: FloatArray, bins: int = BINS) -> FloatArray:
 
 def class_edges(classes: int) -> FloatArray:
     """One bin per class number."""
-    return np.arange(1, classes) - 0.5
+    edges: FloatArray = np.arange(1, classes) - 0.5
+    return edges
 
 
 def bin_counts(values: FloatArray, edges: FloatArray) -> IntArray:

@@ -7,7 +7,7 @@ population stability index", Western Michigan University 2018, chapter 3), n liv
 with the rows; the fixed limits 0.1 and 0.25 in general use give 36 % false alarms at 100 rows and miss much at 5,000.
 
 >>> psi(np.array([100, 100]), np.array([10, 10])), round(psi(np.array([100, 100]), np.array([15, 5])), 3)
-(0.0, 0.242)
+(0.0, 0.247)
 """
 
 from __future__ import annotations
@@ -44,10 +44,12 @@ def enough(bins: int, live_rows: float) -> bool:
 
 
 def chi2_quantile(freedom: int, probability: float) -> float:
-    """Quantile of χ², by Wilson and Hilferty's cube (PNAS 17 (1931), p. 684); within 3 % from 1 degree of freedom on at these probabilities.
+    """Quantile of χ², by Wilson and Hilferty's cube (PNAS 17 (1931), p. 684). Serving needs no scipy for it.
+
+    At the probability 1 - 1e-4 it is 1.3 % too wide with 9 degrees of freedom, 7 % with one: never too narrow.
 
     >>> round(chi2_quantile(9, 0.999), 2)      # scipy.stats.chi2.ppf: 27.88
-    27.89
+    28.06
     """
     spread = 2 / (9 * freedom)
     return float(freedom * (1 - spread + NormalDist().inv_cdf(probability) * spread**0.5) ** 3)

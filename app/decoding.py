@@ -1,0 +1,211 @@
+"""Bodies become rows: JSON, images, NumPy files and raw values, told apart by what they are and not by what their header says.
+
+The result always is an array (n, *the model's shape). Values are only checked here, never scaled: scaling lives inside the model.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
+from werkzeug.http import parse_options_header
+
+from app.errors import BadInput, OverLimit, Unsupported
+from app.images import decode_image, is_image
+from models.manifest import Input
+
+_NPY = b"\x93NUMPY"
+_MOST_FILES = 1000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits that decoding holds; the names are those of the settings."""
+
+    max_body_bytes: int
+    max_rows: int
+    max_pixels: int
+
+
+def decompress(body: bytes, encoding: str, limits: Limits) -> bytes:
+    """The body without its Content-Encoding; never more than the limit is unpacked."""
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise Unsupported(f"the body has Content-Encoding {encoding[:40]!r}, expected gzip, deflate or none")
+    unpacker = zlib.decompressobj(wbits=47)  # gzip or zlib, told apart by their heads
+    try:
+        unpacked = unpacker.decompress(body, limits.max_body_bytes + 1)
+    except zlib.error as error:
+        raise BadInput(f"the body is not {encoding}, as its Content-Encoding says") from error
+    if len(unpacked) > limits.max_body_bytes:
+        raise OverLimit("the unpacked body has more bytes", "max_body_bytes", limits.max_body_bytes)
+    if not unpacker.eof:
+        raise BadInput(f"the {encoding} body is cut off; send all of it")
+    return unpacked
+
+
+def decode(body: bytes, content_type: str, taken: Input, limits: Limits) -> NDArray[Any]:
+    """Rows (n, …) in the model's dtype out of a body. Raises BadInput, OverLimit or Unsupported."""
+    mimetype, options = parse_options_header(content_type)
+    files = _files(body, mimetype, options) if mimetype == "multipart/form-data" else [body]
+    parts = [_rows(file, mimetype, taken, limits) for file in files]
+    rows = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    if len(rows) > limits.max_rows:
+        raise OverLimit(f"the request has {len(rows)} instances", "max_rows", limits.max_rows)
+    rows = rows.astype(taken.dtype, copy=False)
+    if rows.dtype.kind == "f" and not np.isfinite(rows).all():
+        raise BadInput("the instances hold NaN or an infinite value, expected finite numbers", "not_finite")
+    return rows
+
+
+def read_json(body: bytes) -> Any:
+    """JSON data. Raises BadInput with the place where it breaks."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if "recursion" in str(error).lower():
+            raise BadInput("the JSON is nested more than 1,000 deep; send arrays of the model's shape, or flat ones") from error
+        raise BadInput(f"the body is not valid JSON: {error}") from error
+
+
+def _files(body: bytes, mimetype: str, options: dict[str, str]) -> list[bytes]:
+    parser = FormDataParser(max_form_memory_size=None, max_form_parts=_MOST_FILES, silent=False)
+    try:
+        _, _, files = parser.parse(io.BytesIO(body), mimetype, len(body), options)
+    except RequestEntityTooLarge as error:
+        raise OverLimit("the form has too many parts", "max_rows", _MOST_FILES) from error
+    except ValueError as error:
+        raise BadInput("the multipart form is damaged or cut off; send it again") from error
+    found = [file.read() for file in files.getlist("file")]
+    if not found:
+        raise BadInput("the multipart form has no field 'file' with a file in it; name it so, as in `curl -F file=@image.png`")
+    return found
+
+
+def _rows(body: bytes, mimetype: str, taken: Input, limits: Limits) -> NDArray[Any]:
+    if not body:
+        raise BadInput(f"the body is empty, expected {_expected(taken)} as JSON, an image, a .npy file or raw values")
+    if is_image(body):
+        return _image(body, taken, limits)
+    if body.startswith(_NPY):
+        return _fit(_npy(body), taken, batch_only=False)
+    if body.lstrip()[:1] in (b"{", b"["):
+        try:
+            return _instances(read_json(body), taken)
+        except BadInput:
+            # Raw values may begin with the byte of a bracket.
+            if mimetype == "application/json" or not _is_raw(body, taken):
+                raise
+    if mimetype == "application/json":
+        read_json(body)
+        raise BadInput('the JSON is neither an object nor a list, expected {"instances": [...]}')
+    return _raw(body, taken)
+
+
+def _image(body: bytes, taken: Input, limits: Limits) -> NDArray[Any]:
+    if taken.kind != "image":
+        raise Unsupported(f"this model takes {_expected(taken)}, not images")
+    height, width, channels = _row_shape(taken)
+    return decode_image(body, (height, width, channels), limits.max_pixels)
+
+
+def _instances(data: Any, taken: Input) -> NDArray[Any]:
+    if isinstance(data, dict):
+        if "instances" not in data:
+            raise BadInput(f"the JSON object has no 'instances' but {sorted(data)[:3]}, expected {{\"instances\": [...]}}")
+        return _fit(_numbers(data["instances"]), taken, batch_only=True)
+    return _fit(_numbers(data), taken, batch_only=False)
+
+
+def _numbers(data: Any) -> NDArray[Any]:
+    if not isinstance(data, list):
+        raise BadInput(f"'instances' is {type(data).__name__}, expected a list of instances")
+    if not data:
+        raise BadInput("there are no instances, expected at least one", "shape")
+    try:
+        array = np.array(data)
+    except (ValueError, OverflowError) as error:
+        raise BadInput("the instances are not all of one shape; make them so, or send one at a time", "shape") from error
+    if array.dtype.kind not in "iuf":
+        raise BadInput("the instances hold something that is not a number (text, true, null or an object), expected numbers")
+    return array
+
+
+def _npy(body: bytes) -> NDArray[Any]:
+    """The array of a .npy file, without trusting its header for memory, and never unpickling."""
+    file = io.BytesIO(body)
+    try:
+        version = np.lib.format.read_magic(file)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read_header(file)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise BadInput("the .npy file has a damaged head; write it with numpy.save") from error
+    if dtype.kind not in "iuf":
+        raise BadInput(f"the .npy file holds {dtype}, expected numbers")
+    values = body[file.tell() :]
+    if len(values) != math.prod(shape) * dtype.itemsize:
+        raise BadInput(f"the .npy file has {len(values)} bytes of values, its head says {math.prod(shape) * dtype.itemsize}", "shape")
+    return np.frombuffer(values, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _is_raw(body: bytes, taken: Input) -> bool:
+    return len(body) % math.prod(_row_shape(taken)) == 0
+
+
+def _raw(body: bytes, taken: Input) -> NDArray[Any]:
+    """Little-endian values in the model's dtype, or bytes; when the length allows both, whichever gives sensible values."""
+    shape = _row_shape(taken)
+    wide = np.dtype(taken.dtype).newbyteorder("<")
+    values = math.prod(shape)
+    if len(body) % values:
+        raise BadInput(
+            f"the body has {len(body)} bytes and is no JSON, image or .npy file; as raw values, expected a multiple of {values} bytes "
+            f"(uint8) or {values * wide.itemsize} ({taken.dtype}) for {_expected(taken)}",
+            "shape",
+        )
+    if len(body) % (values * wide.itemsize) == 0:
+        rows = np.frombuffer(body, wide)
+        if _plausible(rows, taken):
+            return rows.reshape(-1, *shape)
+    return np.frombuffer(body, np.uint8).reshape(-1, *shape)
+
+
+def _plausible(values: NDArray[Any], taken: Input) -> bool:
+    """Bytes read as floats are tiny, huge or not numbers at all; real values lie in the model's range and are not that close to 0."""
+    lowest, highest = taken.range
+    with np.errstate(invalid="ignore"):
+        return bool(np.all((values == 0) | ((values >= lowest) & (values <= highest) & (np.abs(values) > 1e-20))))
+
+
+def _fit(array: NDArray[Any], taken: Input, batch_only: bool) -> NDArray[Any]:
+    """The array as rows: each in the model's shape, without its axes of length 1, or flat."""
+    shape = _row_shape(taken)
+    if array.ndim and _is_row(array.shape[1:], shape):
+        return array.reshape(len(array), *shape)
+    if not batch_only and _is_row(array.shape, shape):
+        return array.reshape(1, *shape)
+    came = " × ".join(map(str, array.shape)) or "a single number"
+    raise BadInput(f"the instances have the shape {came}, expected {_expected(taken)}, each so or flat", "shape")
+
+
+def _is_row(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    return shape == (math.prod(wanted),) or [n for n in shape if n != 1] == [n for n in wanted if n != 1]
+
+
+def _row_shape(taken: Input) -> tuple[int, ...]:
+    return tuple(size or 0 for size in taken.shape[1:])
+
+
+def _expected(taken: Input) -> str:
+    shape = _row_shape(taken)
+    return f"instances of {' × '.join(map(str, shape))} = {math.prod(shape)} numbers"

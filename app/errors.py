@@ -1,0 +1,50 @@
+"""What is wrong with a request, mapped to a status once, here.
+
+RequestError
+├── BadInput       400  the data is not what the model takes; `check` says which check it failed
+├── UnknownModel   404
+├── OverLimit      413  larger than a limit of the settings, which is named
+├── Unsupported    415  a kind of body or encoding that nobody here reads
+└── NotReady       503  no live model is loaded, or something is for the moment not to be had
+"""
+
+from __future__ import annotations
+
+from models.errors import VeletaError
+
+
+class RequestError(VeletaError):
+    """A request that cannot be answered. The message is for the client: what was expected, what came; no path, no library's name."""
+
+    status = 400
+
+
+class BadInput(RequestError):
+    """The data does not fit the model. `check` is one of `monitoring.signals.QUALITY_CHECKS`."""
+
+    def __init__(self, message: str, check: str = "type") -> None:
+        super().__init__(message)
+        self.check = check
+
+
+class UnknownModel(RequestError):
+    status = 404
+
+
+class OverLimit(RequestError):
+    """Larger than allowed: `limit` is the name of the setting."""
+
+    status = 413
+
+    def __init__(self, what: str, limit: str, allowed: int) -> None:
+        super().__init__(
+            f"{what}, more than the limit {limit} = {allowed}; send less, or start the server with --{limit.replace('_', '-')}"
+        )
+
+
+class Unsupported(RequestError):
+    status = 415
+
+
+class NotReady(RequestError):
+    status = 503

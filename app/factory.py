@@ -1,0 +1,90 @@
+"""The factory: a Flask app that is complete by itself, under any WSGI server, in tests and under `flask --app app.factory run`."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import time
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from app.errors import OverLimit, RequestError
+from app.routes import answer, routes
+from app.service import ROUTES, Service, build
+from app.settings import Settings, resolve
+from models.configuration import read_file
+
+_log = logging.getLogger("veleta")
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Wire everything. Opens the state folder and loads the live models, so call it in the process that answers."""
+    settings = settings or resolve({}, os.environ, read_file())[0]
+    app = Flask("app")
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    service = build(settings)
+    app.extensions["veleta"] = service
+    app.register_blueprint(routes)
+    _count_requests(app, service)
+    _explain_errors(app, service)
+    atexit.register(service.close)
+    return app
+
+
+def _count_requests(app: Flask, service: Service) -> None:
+    @app.before_request
+    def began() -> None:
+        g.began = time.perf_counter()
+        service.recorder.began()
+
+    @app.after_request
+    def ended(response: Response) -> Response:
+        response.headers.update(_HEADERS)
+        service.recorder.requested(_route(), response.status_code, time.perf_counter() - g.began)
+        return response
+
+
+def _route() -> str:
+    first = "/" + request.url_rule.rule.split("/")[1] if request.url_rule else "other"
+    return first if first in ROUTES else "other"
+
+
+def _explain_errors(app: Flask, service: Service) -> None:
+    """Every error is one sentence in JSON, whoever raised it."""
+
+    @app.errorhandler(RequestError)
+    def refused(error: RequestError) -> Response:
+        if error.status in (413, 503):
+            service.recorder.rejected("limit" if error.status == 413 else "not_ready")
+        return answer({"error": str(error)}, error.status)
+
+    @app.errorhandler(RequestEntityTooLarge)
+    def too_large(_: RequestEntityTooLarge) -> Response:
+        return refused(OverLimit("the body has more bytes", "max_body_bytes", service.settings.max_body_bytes))
+
+    @app.errorhandler(HTTPException)
+    def protocol(error: HTTPException) -> Response:
+        response = answer({"error": _sentence(error)}, error.code or 500)
+        response.headers.extend([item for item in error.get_headers() if item[0] == "Allow"])
+        return response
+
+    @app.errorhandler(Exception)
+    def failed(error: Exception) -> Response:
+        _log.exception("%s %s failed", request.method, request.path, exc_info=error)
+        return answer({"error": "something went wrong in the server; its log says what"}, 500)
+
+
+def _sentence(error: HTTPException) -> str:
+    if error.code == 404:
+        return f"there is nothing at {request.path[:80]}; the routes are {', '.join(ROUTES[:-1])}"
+    if error.code == 405:
+        taken = sorted(getattr(error, "valid_methods", None) or [])
+        return f"{request.path[:80]} does not take {request.method[:20]}; it takes {', '.join(taken)}"
+    return (error.description or error.name).split("\n")[0]

@@ -1,0 +1,60 @@
+"""The predictor: an ONNX file that answers rows. Made after the fork, and warmed up before anybody waits for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from models.errors import ManifestError
+from models.manifest import Input
+
+#: Rows in one call: beyond it nothing gets faster, only the memory grows.
+_MOST_ROWS = 64
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`probabilities` (n, classes) and `embedding` (n, features) of n rows."""
+
+    probabilities: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+
+
+class Predictor:
+    """One session of ONNX Runtime."""
+
+    def __init__(self, path: Path, taken: Input, threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads leave the processor to others
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime raises a dozen kinds without a common one
+            raise ManifestError(f"{path} cannot be loaded as a model; publish the version again") from error
+        outputs = {output.name for output in self._session.get_outputs()}
+        if not {"probabilities", "embedding"} <= outputs:
+            raise ManifestError(f"{path} has the outputs {sorted(outputs)}, expected probabilities and embedding; export it again")
+        self._taken = taken
+
+    def predict(self, rows: NDArray[Any]) -> Answer:
+        """Answer rows (n, …), in calls of at most 64."""
+        answers = [self._call(rows[start : start + _MOST_ROWS]) for start in range(0, len(rows), _MOST_ROWS)]
+        if len(answers) == 1:
+            return Answer(*answers[0])
+        probabilities, embeddings = zip(*answers, strict=True)
+        return Answer(np.concatenate(probabilities), np.concatenate(embeddings))
+
+    def warm_up(self) -> None:
+        """Answer rows of nothing, one and many, so that the first request does not pay for memory and kernels."""
+        for rows in (1, _MOST_ROWS):
+            self._call(np.zeros((rows, *(size or 1 for size in self._taken.shape[1:])), dtype=self._taken.dtype))
+
+    def _call(self, rows: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        probabilities, embedding = self._session.run(["probabilities", "embedding"], {self._taken.name: rows})
+        return probabilities, embedding

@@ -1,0 +1,131 @@
+"""The routes: each turns a request into a call and the result into an answer. What a call does is not decided here."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, current_app, render_template, request
+
+from app.decoding import decompress, read_json
+from app.errors import NotReady, RequestError, UnknownModel, Unsupported
+from app.feedback import summary
+from app.images import encode_png
+from app.service import ROUTES, Service
+from monitoring.exporter import export
+from monitoring.view import monitor
+
+routes = Blueprint("veleta", __name__)
+
+_MOST_SAMPLES = 1000
+
+
+def service() -> Service:
+    found: Service = current_app.extensions["veleta"]
+    return found
+
+
+def answer(data: Any, status: int = 200) -> Response:
+    """JSON, written once."""
+    return Response(orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY), status, mimetype="application/json")
+
+
+def body() -> bytes:
+    return decompress(request.get_data(cache=False), request.headers.get("Content-Encoding", ""), service().limits)
+
+
+@routes.get("/")
+def index() -> Response | str:
+    wants_json = request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+    return answer(_status()) if wants_json else render_template("index.html")
+
+
+@routes.post("/predict")
+@routes.post("/predict/")
+@routes.post("/predict/<name>")
+def predict(name: str | None = None) -> Response:
+    return answer(service().predict(body(), request.headers.get("Content-Type", ""), name))
+
+
+@routes.post("/feedback")
+def feedback() -> Response:
+    results = service().feedback.take(read_json(body()), time.time())
+    service().recorder.fed_back(results)
+    return answer(summary(results))
+
+
+@routes.get("/monitor")
+def monitor_() -> Response:
+    loaded = service().served.get(request.args.get("model"))
+    look = service().watch.look(time.time())
+    found = look.subjects.get(loaded.subject.key)
+    if found is None:
+        raise NotReady(f"nothing is known of {loaded.subject.key} yet; ask again in a moment")
+    shown = monitor(*found, look.time)
+    shown["totals"]["feedback"] |= service().feedback_totals()
+    return answer(shown)
+
+
+@routes.get("/metrics")
+def metrics() -> Response:
+    found = service()
+    loaded = {one.subject.key: one.loaded_at for one in found.served.all()}
+    text = export(found.counts, ROUTES, found.watch.look(time.time()), loaded, found.watch.last_tick())
+    return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@routes.get("/healthz")
+def healthz() -> Response:
+    return answer({"live": True})
+
+
+@routes.get("/readyz")
+def readyz() -> Response:
+    service().served.get()
+    return answer({"ready": True})
+
+
+@routes.get("/samples/<name>")
+def samples(name: str) -> Response:
+    loaded = service().served.get(name)
+    kept, image = loaded.samples, loaded.published.manifest.input.kind == "image"
+    count = max(0, min(request.args.get("count", 24, type=int), len(kept.labels), _MOST_SAMPLES))
+    classes = loaded.published.manifest.classes
+    shown = [
+        {"index": i, "label": classes[kept.labels[i]]} | ({"image": f"/samples/{name}/{i}.png"} if image else {"instance": kept.inputs[i]})
+        for i in range(count)
+    ]
+    return answer({"model": name, "samples": shown})
+
+
+@routes.get("/samples/<name>/<int:number>.png")
+def sample(name: str, number: int) -> Response:
+    loaded = service().served.get(name)
+    if loaded.published.manifest.input.kind != "image":
+        raise Unsupported(f"the samples of {name} are no images; see /samples/{name}")
+    if number >= len(loaded.samples.inputs):
+        raise UnknownModel(f"{name} has {len(loaded.samples.inputs)} samples, there is no number {number}")
+    return Response(encode_png(loaded.samples.inputs[number]), mimetype="image/png")
+
+
+def _status() -> dict[str, Any]:
+    """What the index page is told. Alive even when no model is."""
+    status: dict[str, Any] = {"status": "alive", "ready": False, "models": []}
+    try:
+        loaded = service().served.get()
+    except RequestError:
+        return status
+    taken, subject = loaded.published.manifest.input, loaded.subject
+    return status | {
+        "ready": True,
+        "model": subject.manifest.name,
+        "version": str(subject.manifest.version),
+        "variant": subject.variant,
+        "input": {"name": taken.name, "dtype": taken.dtype, "shape": taken.shape[1:], "kind": taken.kind, "range": taken.range},
+        "classes": subject.manifest.classes,
+        "models": [
+            {"name": one.subject.manifest.name, "version": str(one.subject.manifest.version), "variant": one.subject.variant}
+            for one in service().served.all()
+        ],
+    }

@@ -1,0 +1,111 @@
+"""What is served now: for each model on the shelf its live version, loaded. Looks for a new one every second.
+
+A new version is loaded and warmed up beside the old one and then takes its place in one assignment; requests that began with the old
+one end with it. A version that cannot be loaded changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from app.errors import NotReady, UnknownModel
+from app.predictor import Predictor
+from models.errors import VeletaError
+from models.store import Published, Store
+from monitoring.reference import Samples, read_samples
+from monitoring.subject import Subject
+
+_log = logging.getLogger("veleta.served")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A variant that can answer."""
+
+    published: Published
+    subject: Subject
+    predictor: Predictor
+    loaded_at: float
+
+    @cached_property
+    def samples(self) -> Samples:
+        """The held-back rows that came with the version."""
+        return read_samples(self.published.file("reference.npz"))
+
+
+class Served:
+    """The models that answer, by name."""
+
+    def __init__(self, store: Store, variant: str, default: str, threads: int, on_load: Callable[[Subject, float], None]) -> None:
+        self._store, self._variant, self._default, self._threads = store, variant, default, threads
+        self._on_load = on_load
+        self._loaded: dict[str, Loaded] = {}
+        self._refused: dict[str, int] = {}
+        self._first: dict[str, str] = {}
+        self._stop = threading.Event()
+
+    def watch(self, seconds: float) -> None:
+        """Look for new versions every so many seconds, in a thread."""
+        threading.Thread(target=self._run, args=(seconds,), name="reload", daemon=True).start()
+
+    def close(self) -> None:
+        self._stop.set()
+
+    def refresh(self) -> None:
+        """Load what is live and not loaded; let go what is no longer on the shelf."""
+        live = {name: version for name in self._store.names() if (version := self._store.live(name))}
+        for name, version in live.items():
+            current = self._loaded.get(name)
+            if (current is None or current.published.manifest.version != version) and self._refused.get(name) != version:
+                self._take_up(name, version)
+        self._loaded = {name: loaded for name, loaded in self._loaded.items() if name in live}
+
+    def get(self, name: str | None = None) -> Loaded:
+        """The model of that name, or the default one. Raises UnknownModel or NotReady."""
+        loaded = self._loaded
+        if not loaded:
+            raise NotReady("no live model is loaded; publish one with `veleta train`, or see the server's log for what is wrong with it")
+        wanted = name or self._default or self._first_published(loaded)
+        if wanted not in loaded:
+            raise UnknownModel(f"there is no model {wanted[:64]!r}; there is {', '.join(sorted(loaded))}")
+        return loaded[wanted]
+
+    def all(self) -> list[Loaded]:
+        return [loaded for _, loaded in sorted(self._loaded.items())]
+
+    def _take_up(self, name: str, version: int) -> None:
+        try:
+            loaded = self._load(name, version)
+        except VeletaError as error:
+            self._refused[name] = version
+            _log.error("%s/%s is not taken up: %s", name, version, error)
+            return
+        self._refused.pop(name, None)
+        self._loaded = {**self._loaded, name: loaded}
+        self._on_load(loaded.subject, loaded.loaded_at)
+        _log.info("serving %s", loaded.subject.key)
+
+    def _load(self, name: str, version: int) -> Loaded:
+        published = self._store.open(name, version)
+        subject = Subject.load(published, self._variant or None)
+        predictor = Predictor(published.path(subject.variant), published.manifest.input, self._threads)
+        predictor.warm_up()
+        return Loaded(published, subject, predictor, time.time())
+
+    def _first_published(self, loaded: dict[str, Loaded]) -> str:
+        """The default stays what it was when another model joins."""
+        for name in loaded.keys() - self._first.keys():
+            self._first[name] = self._store.open(name, self._store.versions(name)[0]).manifest.created
+        return min(loaded, key=lambda name: (self._first[name], name))
+
+    def _run(self, seconds: float) -> None:
+        while not self._stop.wait(seconds):
+            try:
+                self.refresh()
+            except (VeletaError, OSError) as error:
+                _log.error("the store cannot be read, what is loaded goes on: %s", error)

@@ -1,0 +1,137 @@
+"""The server: gunicorn with as many workers as there are processors, each of which makes its own app after the fork."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
+
+from app.settings import Settings
+from models.errors import StoreError, VeletaError
+from models.store import Published, Store
+from monitoring import secret
+
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  gunicorn's heartbeat files; on a disk they can block a worker
+
+_FAILED_TO_LOAD = Arbiter.APP_LOAD_ERROR
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal says stop. Raises VeletaError before anything is started, if it cannot work."""
+    published = _check_models(settings)
+    _check_port(settings)
+    with _only_server(settings):
+        if not settings.secret:
+            secret.read_or_make(settings.secret_path)
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+        try:
+            _Gunicorn(settings, published).run()
+        except HaltServer as error:
+            raise VeletaError("the workers could not start; the lines above say why") from error
+
+
+class _Gunicorn(BaseApplication):  # type: ignore[misc]
+    def __init__(self, settings: Settings, published: Published) -> None:
+        self._settings, self._published = settings, published
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = self._settings
+        options = {
+            "bind": f"{settings.host}:{settings.port}",
+            "workers": settings.worker_count,
+            "worker_class": "gthread",
+            "threads": settings.threads,
+            "graceful_timeout": settings.grace_seconds,
+            "timeout": 60,
+            "control_socket_disable": True,
+            "worker_tmp_dir": str(_SHARED_MEMORY) if _SHARED_MEMORY.is_dir() else None,
+            "proc_name": "veleta",
+            "loglevel": "warning",
+            "when_ready": lambda _: _announce(settings, self._published),
+            "worker_exit": _close,
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """Called in each worker: sessions, mapped counts, connections and threads are made after the fork."""
+        from app.factory import create_app
+
+        try:
+            return create_app(self._settings)
+        except VeletaError as error:
+            print(f"veleta: {error}", file=sys.stderr, flush=True)
+            sys.exit(_FAILED_TO_LOAD)
+
+
+def _close(_: Any, worker: Any) -> None:
+    """Count what is left when a worker ends in order."""
+    if app := getattr(worker, "wsgi", None):
+        app.extensions["veleta"].close()
+
+
+def _announce(settings: Settings, published: Published) -> None:
+    address = f"http://{settings.host}:{settings.port}"
+    name, version = published.manifest.name, published.manifest.version
+    print(f"Veleta serves {name}/{version} on {address}  (Ctrl-C stops it). Draw a digit there, or try:", file=sys.stderr)
+    if published.manifest.input.kind == "image":
+        print(f"    curl -s {address}/samples/{name}/0.png | curl -s --data-binary @- {address}/predict", file=sys.stderr, flush=True)
+    else:
+        print(f"    curl -s {address}/samples/{name}", file=sys.stderr, flush=True)
+
+
+def _check_models(settings: Settings) -> Published:
+    """The model that will be the default. Every live version must be whole before anything is started."""
+    store = Store(settings.store_folder)
+    names = [name for name in store.names() if store.live(name)]
+    if not names:
+        raise StoreError(f"there is no model to serve in {store.root}; train one with `veleta train`, or choose a store with --store DIR")
+    if settings.model and settings.model not in names:
+        raise StoreError(f"model is {settings.model!r}, and {store.root} has only {', '.join(names)}; choose one of them with --model NAME")
+    for name in names:
+        store.open(name).path(settings.variant or None)
+        store.open(name).file("reference.npz")
+    first = settings.model or min(names, key=lambda name: (store.open(name, store.versions(name)[0]).manifest.created, name))
+    return store.open(first)
+
+
+def _check_port(settings: Settings) -> None:
+    try:
+        with socket.create_server((settings.host, settings.port)):
+            pass
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        if error.errno == errno.EADDRINUSE:
+            raise VeletaError(f"{where} is in use by another program; stop it or choose another port with --port N") from error
+        raise VeletaError(f"cannot listen on {where}: {error.strerror or error}; choose another with --host and --port") from error
+
+
+def _only_server(settings: Settings) -> IO[str]:
+    """One server per state folder, or both would count everything twice. The kernel frees the lock when the server dies."""
+    folder = settings.state_folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "server").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise VeletaError(f"the state folder {folder} cannot be written: {error.strerror}; choose another with --state DIR") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.seek(0)
+        raise VeletaError(
+            f"the state folder {folder} is in use by another server (process {lock.read().strip()}); choose another with --state DIR"
+        ) from error
+    lock.truncate(0)
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
+    return lock

@@ -1,0 +1,109 @@
+"""The settings of `veleta serve`: one frozen class; flag, environment, veleta.toml and default under the same name."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app.processors import processors
+from models import configuration
+from models.errors import VeletaError
+from models.manifest import VARIANTS
+
+
+def _setting(default: Any, help_text: str, least: float | None = None, most: float | None = None) -> Any:
+    return field(default=default, metadata={"help": help_text, "least": least, "most": most})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set. 0 or empty means: chosen by itself, as the help says."""
+
+    store: str = _setting(configuration.STORE, "the folder of the models")
+    host: str = _setting("127.0.0.1", "the address to listen on")
+    port: int = _setting(8000, "the port to listen on", 1, 65535)
+    workers: int = _setting(0, "worker processes; 0: one for each processor this process may use", 0, 32)
+    threads: int = _setting(8, "requests that one worker answers at a time", 1, 256)
+    model: str = _setting("", "the model of /predict; empty: the one published first")
+    variant: str = _setting("", "the variant to serve; empty: each model's default")
+    state: str = _setting("", "the folder of counts and windows; empty: .veleta in the store")
+    events: str = _setting("", "the file of the event store (SQLite); empty: events.db in the state folder")
+    secret_file: str = _setting("", "the file of the secret that signs ids; empty: made and kept beside the event store")
+    secret: str = _setting("", "the secret itself; by environment only")
+    tick_seconds: float = _setting(5.0, "time between two ticks of the watch", 0.05, 3600)
+    label_days: float = _setting(30.0, "days after which a label for a prediction is too late", 0.0001, 3650)
+    reload_seconds: float = _setting(1.0, "time between two looks for a new live version", 0.05, 3600)
+    grace_seconds: int = _setting(30, "time to finish accepted requests on a stop", 1, 3600)
+    max_body_bytes: int = _setting(32 * 2**20, "largest body of a request, also after decompression", 1, 2**40)
+    max_rows: int = _setting(4096, "most instances in one request", 1, 2**30)
+    max_pixels: int = _setting(2**24, "most pixels of an image", 1, 2**40)
+
+    @property
+    def store_folder(self) -> Path:
+        return Path(self.store)
+
+    @property
+    def state_folder(self) -> Path:
+        return Path(self.state) if self.state else Path(self.store) / ".veleta"
+
+    @property
+    def events_file(self) -> Path:
+        return Path(self.events) if self.events else self.state_folder / "events.db"
+
+    @property
+    def secret_path(self) -> Path:
+        return Path(self.secret_file) if self.secret_file else self.events_file.with_name("secret")
+
+    @property
+    def worker_count(self) -> int:
+        return self.workers or processors()
+
+    @property
+    def model_threads(self) -> int:
+        """Threads of the model in each worker, so that all together do not exceed the processors."""
+        return max(1, processors() // self.worker_count)
+
+
+def resolve(flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any]) -> tuple[Settings, dict[str, str]]:
+    """The settings, and where each came from. Raises VeletaError that names the value and its origin."""
+    known = {part.name: part for part in dataclasses.fields(Settings)}
+    _refuse_unknown(known, environ, file)
+    types = typing.get_type_hints(Settings)
+    values, origins = {}, {}
+    for name, part in known.items():
+        value, origins[name] = configuration.find(name, flags.get(name), environ, file, part.default)
+        values[name] = _convert(name, value, types[name], part.metadata, origins[name])
+    settings = Settings(**values)
+    if settings.variant and settings.variant not in VARIANTS:
+        raise VeletaError(f"variant is {settings.variant!r} ({origins['variant']}), expected one of {', '.join(VARIANTS)}")
+    return settings, origins
+
+
+def _refuse_unknown(known: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any]) -> None:
+    for name in file:
+        if name not in known:
+            raise VeletaError(f"{configuration.FILE} has the unknown setting {name!r}; known are {', '.join(known)}")
+    for variable in environ:
+        if variable.startswith("VELETA_") and variable.removeprefix("VELETA_").lower() not in known:
+            raise VeletaError(
+                f"the environment has the unknown setting {variable}; known are VELETA_ and {', '.join(map(str.upper, known))}"
+            )
+
+
+def _convert(name: str, value: Any, kind: type, limits: Mapping[str, Any], origin: str) -> Any:
+    expected = {int: "a whole number", float: "a number", str: "a text"}[kind]
+    if limits["least"] is not None:
+        expected += f" from {limits['least']} to {limits['most']}"
+    try:
+        converted = kind(value)
+        fits = not isinstance(value, (bool, list, dict)) and not (kind is int and isinstance(value, float))
+        fits = fits and (limits["least"] is None or limits["least"] <= converted <= limits["most"])
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise VeletaError(f"{name} is {value!r} ({origin}), expected {expected}")
+    return converted

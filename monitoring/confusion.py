@@ -1,0 +1,60 @@
+"""Accuracy from labelled predictions: hits and rows, whole or per class, out of what `label_layout` adds up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring.arrays import FloatArray, IntArray
+from monitoring.layout import DELAY_BOUNDS, Layout, observe
+from monitoring.wilson import Interval, wilson
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels that came in, one row each: class numbers (n,), and times in seconds since 1970 (n,)."""
+
+    predicted: IntArray
+    actual: IntArray
+    predicted_at: FloatArray
+    labelled_at: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.predicted)
+
+
+def add_labels(layout: Layout, total: FloatArray, labels: Labels) -> FloatArray:
+    """The total with these labels counted.
+
+    >>> from monitoring.layout import label_layout
+    >>> layout = label_layout(2); one = np.array([1]); now = np.array([9.0])
+    >>> layout.split(add_labels(layout, np.zeros(layout.size), Labels(one, one - 1, now, now)))["confusion"].tolist()
+    [[0.0, 1.0], [0.0, 0.0]]
+    """
+    total = total.copy()
+    parts = layout.split(total)
+    if "confusion" in parts:
+        np.add.at(parts["confusion"], (labels.actual, labels.predicted), 1)
+    else:
+        hits = labels.actual == labels.predicted
+        for row, classes in enumerate((labels.actual[hits], labels.predicted[~hits], labels.actual[~hits])):
+            np.add.at(parts["outcomes"][row], classes, 1)
+    observe(parts, "delay", DELAY_BOUNDS, np.maximum(labels.labelled_at - labels.predicted_at, 0))
+    return total
+
+
+def hits_and_rows(parts: dict[str, NDArray[Any]]) -> tuple[float, float]:
+    """How many labelled predictions were right, and how many there were."""
+    if "confusion" in parts:
+        return float(np.trace(parts["confusion"])), float(parts["confusion"].sum())
+    true, _, missed = parts["outcomes"].sum(axis=1)
+    return float(true), float(true + missed)
+
+
+def accuracy(parts: dict[str, NDArray[Any]]) -> Interval | None:
+    """Accuracy with its Wilson interval, or None without labels."""
+    hits, rows = hits_and_rows(parts)
+    return wilson(hits, rows) if rows else None

@@ -1,0 +1,137 @@
+"""The label log: which labels have been counted, on disk before they are acknowledged. SQLite.
+
+A row is written once and never changed. That a label is new, repeated or contradicts is decided by the database in the transaction
+that writes it, so it does not matter which worker gets it. Accuracy is added up from the log, never kept beside it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models.errors import VeletaError
+from monitoring.confusion import Labels
+from monitoring.receipt import Receipt
+from monitoring.subject import fingerprint
+
+_SCHEMA = (
+    """
+CREATE TABLE IF NOT EXISTS labels (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    mark BLOB NOT NULL UNIQUE,
+    subject BLOB NOT NULL,
+    predicted INTEGER NOT NULL,
+    actual INTEGER NOT NULL,
+    confidence REAL NOT NULL,
+    predicted_at REAL NOT NULL,
+    labelled_at REAL NOT NULL
+)
+""",
+    "CREATE INDEX IF NOT EXISTS labels_predicted_at ON labels (predicted_at)",  # finds what can be forgotten
+)
+#: Rows read at a time, so that a long log is folded in parts.
+_MOST_ROWS = 100_000
+
+
+class LogError(VeletaError):
+    """The label log cannot be read or written now; nothing was acknowledged."""
+
+
+@dataclass(frozen=True)
+class Tail:
+    """Labels after a place in the log, by subject, and the place they reach to."""
+
+    seq: int
+    labels: dict[bytes, Labels]
+
+    def of(self, key: str) -> Labels:
+        """The labels of a subject."""
+        return self.labels.get(fingerprint(key), _labels([]))
+
+
+class LabelLog:
+    """One connection to the log. Made after the fork; safe to use from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.with_name(f"{path.name}.lock").open("ab") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)  # SQLite does not wait for another process that changes the journal's mode
+                self._database = sqlite3.connect(path, timeout=10, check_same_thread=False, isolation_level=None)
+                self._database.execute("PRAGMA journal_mode = WAL")
+                self._database.execute("PRAGMA synchronous = FULL")  # an acknowledged label outlives a power cut
+                for statement in _SCHEMA:
+                    self._database.execute(statement)
+        except (sqlite3.Error, OSError) as error:
+            raise self._failure(error) from error
+
+    def add(self, labels: Sequence[tuple[Receipt, int]], labelled_at: float) -> list[str]:
+        """Remember labels (receipt, class number), all or none. `matched`, `duplicate` or `conflict` for each.
+
+        When it returns they are on disk. Raises LogError, and then nothing was remembered.
+        """
+        with self._lock:
+            try:
+                self._database.execute("BEGIN IMMEDIATE")
+                try:
+                    results = [self._add(receipt, actual, labelled_at) for receipt, actual in labels]
+                    self._database.execute("COMMIT")
+                except BaseException:
+                    self._database.rollback()
+                    raise
+            except sqlite3.Error as error:
+                raise self._failure(error) from error
+        return results
+
+    def since(self, seq: int) -> Tail:
+        """What was remembered after `seq`."""
+        with self._lock:
+            try:
+                rows = self._database.execute(
+                    "SELECT seq, subject, predicted, actual, predicted_at, labelled_at FROM labels WHERE seq > ? ORDER BY seq LIMIT ?",
+                    (seq, _MOST_ROWS),
+                ).fetchall()
+            except sqlite3.Error as error:
+                raise self._failure(error) from error
+        by_subject: dict[bytes, list[tuple[int, int, float, float]]] = {}
+        for _, subject, *row in rows:
+            by_subject.setdefault(subject, []).append(tuple(row))
+        return Tail(rows[-1][0] if rows else seq, {subject: _labels(found) for subject, found in by_subject.items()})
+
+    def forget(self, predicted_before: float, seq: int) -> None:
+        """Drop labels of predictions too old to be labelled again, as far as they have been added up (to `seq`)."""
+        with self._lock:
+            self._database.execute("DELETE FROM labels WHERE predicted_at < ? AND seq <= ?", (predicted_before, seq))
+
+    def close(self) -> None:
+        with self._lock:
+            self._database.close()
+
+    def _add(self, receipt: Receipt, actual: int, labelled_at: float) -> str:
+        cursor = self._database.execute(
+            "INSERT INTO labels (mark, subject, predicted, actual, confidence, predicted_at, labelled_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (mark) DO NOTHING",
+            (receipt.mark, receipt.subject, receipt.predicted, actual, receipt.confidence, receipt.predicted_at, labelled_at),
+        )
+        if cursor.rowcount == 1:
+            return "matched"
+        (known,) = self._database.execute("SELECT actual FROM labels WHERE mark = ?", (receipt.mark,)).fetchone()
+        return "duplicate" if known == actual else "conflict"
+
+    def _failure(self, error: Exception) -> LogError:
+        return LogError(f"the event store {self._path} cannot be used: {error}; choose another with --events FILE or VELETA_EVENTS")
+
+
+def _labels(rows: Iterable[tuple[int, int, float, float]]) -> Labels:
+    columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
+    predicted, actual = (np.array(column, dtype=np.int64) for column in columns[:2])
+    predicted_at, labelled_at = (np.array(column, dtype=np.float64) for column in columns[2:])
+    return Labels(predicted, actual, predicted_at, labelled_at)

@@ -1,0 +1,72 @@
+"""The sealed receipt: the id of a prediction says what was predicted, when and by what, and nobody else can make one.
+
+So a label can be joined days later on any replica, without a row kept per prediction. 43 bytes, 58 URL-safe characters:
+
+    1 format, 8 subject, 6 milliseconds since 1970, 4 predicted class, 2 confidence, 6 nonce, 16 keyed BLAKE2b over all before
+
+The nonce tells apart two equal predictions in the same millisecond.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import struct
+from dataclasses import dataclass
+
+_FORMAT = 1
+_BODY = struct.Struct(">B8sHIIH6s")
+_MAC_BYTES = 16
+_LENGTH = _BODY.size + _MAC_BYTES
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What an id says. `mark` is unique to it: what is remembered when its label was counted."""
+
+    subject: bytes
+    predicted_at: float
+    predicted: int
+    confidence: float
+    mark: bytes
+
+
+@dataclass(frozen=True)
+class Seal:
+    """Makes and opens ids with one secret key."""
+
+    key: bytes
+
+    def close(self, subject: bytes, predicted_at: float, predicted: int, confidence: float) -> str:
+        """The id of a prediction. `subject` is 8 bytes, `predicted_at` seconds since 1970.
+
+        >>> seal = Seal(b"secret")
+        >>> receipt = seal.open(seal.close(b"12345678", 1.5, 7, 0.25))
+        >>> receipt.subject, receipt.predicted_at, receipt.predicted, round(receipt.confidence, 4)
+        (b'12345678', 1.5, 7, 0.25)
+        >>> seal.open("forged") is None, Seal(b"other").open(seal.close(b"12345678", 1.5, 7, 0.25)) is None
+        (True, True)
+        """
+        milliseconds = round(predicted_at * 1000)
+        body = _BODY.pack(
+            _FORMAT, subject, milliseconds >> 32, milliseconds & 0xFFFFFFFF, predicted, round(confidence * 0xFFFF), os.urandom(6)
+        )
+        return base64.urlsafe_b64encode(body + self._mac(body)).rstrip(b"=").decode("ascii")
+
+    def open(self, text: str) -> Receipt | None:
+        """What an id says, or None if this key did not make it."""
+        try:
+            data = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        except (ValueError, binascii.Error):
+            return None
+        body, mac = data[: _BODY.size], data[_BODY.size :]
+        if len(data) != _LENGTH or not hmac.compare_digest(mac, self._mac(body)):
+            return None
+        _, subject, high, low, predicted, confidence, _ = _BODY.unpack(body)
+        return Receipt(subject, ((high << 32) + low) / 1000, predicted, confidence / 0xFFFF, mac)
+
+    def _mac(self, body: bytes) -> bytes:
+        return hashlib.blake2b(body, key=self.key[:64], digest_size=_MAC_BYTES).digest()

@@ -1,0 +1,145 @@
+"""The recorder: what a worker notes of its requests, and the thread that turns the notes into counts.
+
+A request only leaves a note. About ten times a second all notes are counted in one vectorized step, so the cost of watching a
+prediction falls as the load grows. A worker that is killed takes at most the notes of the last tenth of a second with it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import defaultdict, deque
+from pathlib import Path
+
+import numpy as np
+
+from monitoring.arrays import FloatArray
+from monitoring.layout import BATCH_BOUNDS, CODES, DURATION_BOUNDS, FEEDBACK_RESULTS, REJECTIONS, observe, server_layout
+from monitoring.shared_counts import claim_slot, server_counts, subject_counts
+from monitoring.signals import QUALITY_CHECKS, Batch, quality
+from monitoring.subject import Subject
+
+_FLUSH_SECONDS = 0.1
+#: Notes of more rows than this are counted at once by the request that brings them, so that memory stays bounded.
+_MOST_ROWS = 4096
+
+
+class Recorder:
+    """The notes of one worker process. Made after the fork."""
+
+    def __init__(self, folder: Path, routes: tuple[str, ...]) -> None:
+        self._folder = folder
+        self._slot = claim_slot(folder / "slots")
+        server = server_counts(folder / "counts", server_layout(routes))
+        self._server = server.layout.split(server.row(self._slot))
+        self._server["pid"][0], self._server["in_flight"][0] = os.getpid(), 0
+        self._routes = {route: place for place, route in enumerate(routes)}
+        self._subjects: dict[str, dict[str, FloatArray]] = {}
+        self._predicted: deque[tuple[Subject, Batch, float]] = deque()
+        self._requested: deque[tuple[str, int, float]] = deque()
+        self._in_flight = 0
+        self._rows = 0
+        self._noted, self._counting, self._stop = threading.Event(), threading.Lock(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def loaded(self, subject: Subject, loaded_at: float) -> None:
+        """A variant is ready to answer."""
+        with self._counting:
+            self._row(subject)["loaded"][0] = loaded_at
+
+    def predicted(self, subject: Subject, batch: Batch, inference_seconds: float) -> None:
+        """A variant has answered rows in one call."""
+        self._predicted.append((subject, batch, inference_seconds))
+        self._rows += len(batch)
+        if self._rows > _MOST_ROWS:
+            self.flush()
+        self._noted.set()
+
+    def began(self) -> None:
+        """A request has come."""
+        with self._counting:
+            self._in_flight += 1
+
+    def requested(self, route: str, code: int, seconds: float) -> None:
+        """A request is answered."""
+        with self._counting:
+            self._in_flight -= 1
+        self._requested.append((route, code, seconds))
+        self._noted.set()
+
+    def refused(self, subject: Subject, check: str) -> None:
+        """A request's data did not pass a check."""
+        with self._counting:
+            self._row(subject)["quality"][QUALITY_CHECKS.index(check)] += 1
+
+    def rejected(self, reason: str) -> None:
+        """A request was turned away for one of `REJECTIONS`."""
+        with self._counting:
+            self._server["rejected"][REJECTIONS.index(reason)] += 1
+
+    def fed_back(self, results: list[str]) -> None:
+        """What came of labels. Matched ones are counted from the log itself, so that none can be counted and lost."""
+        with self._counting:
+            for result in results:
+                if result != "matched":
+                    self._server["feedback"][FEEDBACK_RESULTS.index(result)] += 1
+
+    def flush(self) -> None:
+        """Count all notes."""
+        with self._counting:
+            self._noted.clear()
+            by_subject: dict[str, list[tuple[Subject, Batch, float]]] = defaultdict(list)
+            while self._predicted:
+                note = self._predicted.popleft()
+                self._rows -= len(note[1])
+                by_subject[note[0].key].append(note)
+            for notes in by_subject.values():
+                self._count_predictions(notes)
+            self._count_requests()
+
+    def close(self) -> None:
+        """Count what is left and stop."""
+        self._stop.set()
+        self._noted.set()
+        self._thread.join(timeout=5)
+        self.flush()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._noted.wait()
+            time.sleep(_FLUSH_SECONDS)
+            self.flush()
+
+    def _row(self, subject: Subject) -> dict[str, FloatArray]:
+        if subject.key not in self._subjects:
+            counts = subject_counts(self._folder / "counts", subject.key, subject.layout)
+            self._subjects[subject.key] = counts.layout.split(counts.row(self._slot))
+        return self._subjects[subject.key]
+
+    def _count_predictions(self, notes: list[tuple[Subject, Batch, float]]) -> None:
+        subject, row = notes[0][0], self._row(notes[0][0])
+        together = Batch(
+            np.concatenate([batch.inputs for _, batch, _ in notes]), np.concatenate([batch.probabilities for _, batch, _ in notes])
+        )
+        row["signals"] += subject.reference.count(together, subject.manifest.input)
+        for check, failures in quality(together.inputs, subject.manifest.input).items():
+            row["quality"][QUALITY_CHECKS.index(check)] += failures
+        observe(row, "inference", DURATION_BOUNDS, np.array([seconds for _, _, seconds in notes]))
+        observe(row, "batch", BATCH_BOUNDS, np.array([float(len(batch)) for _, batch, _ in notes]))
+
+    def _count_requests(self) -> None:
+        notes = [self._requested.popleft() for _ in range(len(self._requested))]
+        self._server["in_flight"][0] = self._in_flight
+        if not notes:
+            return
+        routes = np.array([self._routes.get(route, len(self._routes) - 1) for route, _, _ in notes])
+        seconds = np.array([spent for _, _, spent in notes])
+        np.add.at(self._server["requests"], (routes, np.array([_code_place(code) for _, code, _ in notes])), 1)
+        np.add.at(self._server["seconds"], (routes, np.searchsorted(DURATION_BOUNDS, seconds, side="left")), 1)
+        np.add.at(self._server["seconds_sum"][:, 0], routes, seconds)
+
+
+def _code_place(code: int) -> int:
+    return CODES.index(code if code in CODES else 200 if code < 400 else 400 if code < 500 else 500)

@@ -1,0 +1,195 @@
+"""The watch: brings counts and labels together, tick by tick, and remembers.
+
+Every worker has one. The one that holds the lock is the leader: its tick is what is kept, in one file that is replaced whole. If it
+dies, the kernel frees the lock and the next one goes on from that file. Labels are added up as far as the file says and the file
+says how far, so each is counted exactly once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import logging
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from models.errors import VeletaError
+from models.manifest import VARIANTS
+from models.store import Store
+from monitoring.arrays import Arrays, FloatArray
+from monitoring.label_log import LabelLog, LogError
+from monitoring.shared_counts import SharedCounts, counted_keys, subject_counts
+from monitoring.subject import Subject, fingerprint
+from monitoring.track import Track
+
+_log = logging.getLogger("veleta.watch")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is kept from tick to tick: tracks by subject, and how far the label log has been added up."""
+
+    seq: int = 0
+    tracks: dict[str, Track] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        arrays: Arrays = {"seq": np.array(self.seq)}
+        for key, track in self.tracks.items():
+            arrays |= {f"{key}|{name}": value for name, value in track.to_arrays().items()}
+        file = io.BytesIO()
+        np.savez(file, allow_pickle=False, **arrays)
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Memory:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            by_key: dict[str, Arrays] = {}
+            for name in file.files:
+                if "|" in name:
+                    key, part = name.split("|")
+                    by_key.setdefault(key, {})[part] = file[name]
+            return cls(int(file["seq"]), {key: Track.from_arrays(arrays) for key, arrays in by_key.items()})
+
+
+@dataclass(frozen=True)
+class Look:
+    """What there is to see now: each subject with its track moved on to `time`."""
+
+    time: float
+    subjects: dict[str, tuple[Subject, Track]]
+    memory: Memory
+
+
+class Subjects:
+    """The subjects on a shelf, read when they are asked for and kept, since a published version never changes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[str, Subject | None] = {}
+        self._keys: dict[bytes, str] = {}
+
+    def get(self, key: str) -> Subject | None:
+        """The subject of a key; None if its version is gone from the shelf."""
+        if key not in self._known:
+            name, version, variant = key.split("/")
+            try:
+                self._known[key] = Subject.load(self._store.open(name, int(version)), variant)
+            except VeletaError as error:
+                _log.warning("what was counted of %s is left out: %s", key, error)
+                self._known[key] = None
+        return self._known[key]
+
+    def of(self, mark: bytes) -> Subject | None:
+        """The subject of the fingerprint in a receipt."""
+        if mark not in self._keys:
+            self._keys = {fingerprint(key): key for key in self._all_keys()}
+        return self.get(self._keys[mark]) if mark in self._keys else None
+
+    def add(self, subject: Subject) -> None:
+        """A subject that was read already."""
+        self._known[subject.key] = subject
+        self._keys[subject.fingerprint] = subject.key
+
+    def _all_keys(self) -> list[str]:
+        return [
+            f"{name}/{version}/{variant}" for name in self._store.names() for version in self._store.versions(name) for variant in VARIANTS
+        ]
+
+
+class Watch:
+    """Looks at what is counted under `folder`, and as the leader ticks every `tick_seconds`."""
+
+    def __init__(self, folder: Path, subjects: Subjects, log: LabelLog, tick_seconds: float, retention_seconds: float) -> None:
+        self._folder, self._subjects, self._labels = folder, subjects, log
+        self._tick_seconds, self._retention_seconds = tick_seconds, retention_seconds
+        self._counts: dict[str, SharedCounts] = {}
+        self._read: tuple[int, Memory] = (0, Memory())
+        self._leading: IO[bytes] | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop; as the leader, after a last tick."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+        if self._leading:
+            self.tick(time.time())
+            self._leading.close()
+
+    def look(self, now: float) -> Look:
+        """Everything at `now`, labels and counts of this moment included."""
+        memory = self._remember()
+        tail = self._labels.since(memory.seq)
+        tracks = {}
+        for key in sorted({*counted_keys(self._folder / "counts"), *memory.tracks}):
+            if subject := self._subjects.get(key):
+                track = memory.tracks.get(key) or Track.start(subject)
+                tracks[key] = subject, track.advance(subject, now, self._total(subject), tail.of(key))
+        return Look(now, tracks, Memory(tail.seq, {key: track for key, (_, track) in tracks.items()}))
+
+    def tick(self, now: float) -> None:
+        """Keep what there is to see now."""
+        before = self._remember()
+        after = self.look(now).memory
+        oldest = now - self._retention_seconds
+        kept = {key: track for key, track in after.tracks.items() if track.moved_at >= oldest}
+        moved = any(key not in before.tracks or track.moved_at != before.tracks[key].moved_at for key, track in kept.items())
+        if moved or after.seq != before.seq or kept.keys() != before.tracks.keys():
+            staged = self._folder / ".watch.npz.new"
+            staged.write_bytes(Memory(after.seq, kept).to_bytes())
+            staged.replace(self._folder / "watch.npz")
+        os.utime(self._folder / "leader")
+        self._labels.forget(oldest, after.seq)
+
+    def last_tick(self) -> float | None:
+        """When any worker's tick was last kept, in seconds since 1970."""
+        try:
+            return (self._folder / "leader").stat().st_mtime
+        except FileNotFoundError:
+            return None
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._tick_seconds):
+            try:
+                if self._leading or self._lead():
+                    self.tick(time.time())
+            except (LogError, OSError) as error:
+                _log.error("a tick failed, the next one tries again: %s", error)
+
+    def _lead(self) -> bool:
+        lock = (self._folder / "leader").open("ab")  # not "wb": that would move the time of the last tick
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            return False
+        self._leading = lock
+        return True
+
+    def _total(self, subject: Subject) -> FloatArray:
+        if subject.key not in self._counts:
+            self._counts[subject.key] = subject_counts(self._folder / "counts", subject.key, subject.layout)
+        return self._counts[subject.key].total()
+
+    def _remember(self) -> Memory:
+        """What was kept last; begun anew, from the counts and the whole log, if that file is damaged."""
+        path = self._folder / "watch.npz"
+        try:
+            changed = path.stat().st_mtime_ns
+            if changed != self._read[0]:
+                self._read = changed, Memory.from_bytes(path.read_bytes())
+        except FileNotFoundError:
+            return Memory()
+        except (ValueError, KeyError, OSError, EOFError) as error:
+            _log.error("%s cannot be read and is begun anew from the counts and the label log: %s", path, error)
+            return Memory()
+        return self._read[1]

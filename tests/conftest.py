@@ -1,0 +1,46 @@
+"""What all tests share: small real models on a shelf, and a real server over it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from models.store import Store
+from tests import small_models
+from tests.live_server import LiveServer, running
+from tests.small_models import Data
+
+
+@pytest.fixture(scope="session")
+def digits8() -> Data:
+    return small_models.small_digits()
+
+
+@pytest.fixture(scope="session")
+def shelf(digits8: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with digits8/1 (live), digits8/2 and iris/1. Not to be written: see `store`."""
+    root = tmp_path_factory.mktemp("shelf") / "store"
+    store = Store(root)
+    small_models.publish(store, "digits8", digits8, root.parent / "a")
+    small_models.publish(store, "digits8", digits8, root.parent / "b", regularization=0.01)
+    small_models.publish(store, "iris", small_models.iris(), root.parent / "c")
+    return root
+
+
+@pytest.fixture
+def store(shelf: Path, tmp_path: Path) -> Store:
+    """A copy of the shelf that a test may change."""
+    shutil.copytree(shelf, tmp_path / "store", ignore=shutil.ignore_patterns(".veleta"))
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture(scope="module")
+def server(shelf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server with two workers and a fast tick, shared by the tests of a module."""
+    root = tmp_path_factory.mktemp("served") / "store"
+    shutil.copytree(shelf, root)
+    with running(root, "--workers", "2", "--tick-seconds", "0.2") as found:
+        yield found
