@@ -60,6 +60,8 @@ def decode(body: bytes, content_type: str, taken: Input, limits: Limits) -> NDAr
     files = _files(body, mimetype, options) if mimetype == "multipart/form-data" else [body]
     parts = [_rows(file, mimetype, taken, limits) for file in files]
     rows = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    if not len(rows):
+        raise BadInput("there are no instances, expected at least one", "shape")
     if len(rows) > limits.max_rows:
         raise OverLimit(f"the request has {len(rows)} instances", "max_rows", limits.max_rows)
     rows = rows.astype(taken.dtype, copy=False)
@@ -73,13 +75,13 @@ def read_json(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        if "recursion" in str(error).lower():
+        if "depth" in str(error):
             raise BadInput("the JSON is nested more than 1,000 deep; send arrays of the model's shape, or flat ones") from error
         raise BadInput(f"the body is not valid JSON: {error}") from error
 
 
 def _files(body: bytes, mimetype: str, options: dict[str, str]) -> list[bytes]:
-    parser = FormDataParser(max_form_memory_size=None, max_form_parts=_MOST_FILES, silent=False)
+    parser = FormDataParser(_in_memory, max_form_memory_size=None, max_form_parts=_MOST_FILES, silent=False)
     try:
         _, _, files = parser.parse(io.BytesIO(body), mimetype, len(body), options)
     except RequestEntityTooLarge as error:
@@ -90,6 +92,11 @@ def _files(body: bytes, mimetype: str, options: dict[str, str]) -> list[bytes]:
     if not found:
         raise BadInput("the multipart form has no field 'file' with a file in it; name it so, as in `curl -F file=@image.png`")
     return found
+
+
+def _in_memory(*_: Any, **__: Any) -> io.BytesIO:
+    """Parts are kept as the whole body already is: in memory, within the limit."""
+    return io.BytesIO()
 
 
 def _rows(body: bytes, mimetype: str, taken: Input, limits: Limits) -> NDArray[Any]:

@@ -17,7 +17,7 @@ from app.errors import BadInput, OverLimit, Unsupported
 MAGICS = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
 _MODES = {1: "L", 3: "RGB"}
 #: Everything that the decoder is known to raise on damaged files.
-_DAMAGED = (OSError, ValueError, SyntaxError, EOFError, IndexError, struct.error, zlib.error, Image.DecompressionBombError)
+_DAMAGED = (OSError, ValueError, SyntaxError, EOFError, IndexError, struct.error, zlib.error)
 
 
 def is_image(body: bytes) -> bool:
@@ -33,14 +33,18 @@ def decode_image(body: bytes, shape: tuple[int, int, int], max_pixels: int) -> N
     if channels not in _MODES:
         raise Unsupported(f"this model takes {channels} channels, which PNG and JPEG do not have; send an array")
     name = next(name for magic, name in MAGICS.items() if body.startswith(magic))
+    if name == "PNG" and b"IEND" not in body[-1024:]:  # the decoder shrugs at a file that is cut in its last rows
+        raise BadInput(_damage(name))
     try:
         with warnings.catch_warnings(action="ignore"):  # the limit below is ours
             image = Image.open(io.BytesIO(body), formats=["PNG", "JPEG"])
         if image.width * image.height > max_pixels:
             raise OverLimit(f"the image has {image.width} × {image.height} pixels", "max_pixels", max_pixels)
         picture = _flatten(ImageOps.exif_transpose(image)).convert(_MODES[channels])
+    except Image.DecompressionBombError as error:
+        raise OverLimit("the image has more pixels", "max_pixels", max_pixels) from error
     except _DAMAGED as error:
-        raise BadInput(f"the {name} image is damaged or cut off; send the whole file") from error
+        raise BadInput(_damage(name)) from error
     if picture.size != (width, height):
         picture = picture.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(picture, dtype=np.uint8).reshape(1, height, width, channels)
@@ -51,6 +55,10 @@ def encode_png(pixels: NDArray[Any]) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels.astype(np.uint8).squeeze()).save(file, "PNG")
     return file.getvalue()
+
+
+def _damage(name: str) -> str:
+    return f"the {name} image is damaged or cut off; send the whole file"
 
 
 def _flatten(image: Image.Image) -> Image.Image:

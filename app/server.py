@@ -19,10 +19,12 @@ from app.settings import Settings
 from models.errors import StoreError, VeletaError
 from models.store import Published, Store
 from monitoring import secret
+from monitoring.label_log import LabelLog
 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  gunicorn's heartbeat files; on a disk they can block a worker
 
 _FAILED_TO_LOAD = Arbiter.APP_LOAD_ERROR
+_NOT_STARTED = "the workers could not start; the lines above say why"
 
 
 def serve(settings: Settings) -> None:
@@ -33,10 +35,14 @@ def serve(settings: Settings) -> None:
         if not settings.secret:
             secret.read_or_make(settings.secret_path)
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+        LabelLog(settings.events_file).close()
         try:
             _Gunicorn(settings, published).run()
         except HaltServer as error:
-            raise VeletaError("the workers could not start; the lines above say why") from error
+            raise VeletaError(_NOT_STARTED) from error
+        except SystemExit as end:
+            if end.code:
+                raise VeletaError(_NOT_STARTED) from end
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]

@@ -40,6 +40,7 @@ class Service:
     seal: Seal
     feedback: Feedback
     counts: SharedCounts
+    log: LabelLog
 
     def predict(self, body: bytes, content_type: str, name: str | None = None) -> dict[str, Any]:
         """Answer a body as the contract says. Raises RequestError."""
@@ -61,6 +62,7 @@ class Service:
         self.served.close()
         self.recorder.close()
         self.watch.close()
+        self.log.close()
 
     def _answer(self, loaded: Loaded, rows: NDArray[Any]) -> dict[str, Any]:
         began = time.perf_counter()
@@ -107,6 +109,7 @@ def build(settings: Settings) -> Service:
         seal,
         Feedback(seal, subjects, log, keep_seconds, settings.max_rows),
         server_counts(folder / "counts", server_layout(ROUTES)),
+        log,
     )
     served.refresh()
     served.watch(settings.reload_seconds)

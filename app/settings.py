@@ -27,7 +27,7 @@ class Settings:
     host: str = _setting("127.0.0.1", "the address to listen on")
     port: int = _setting(8000, "the port to listen on", 1, 65535)
     workers: int = _setting(0, "worker processes; 0: one for each processor this process may use", 0, 32)
-    threads: int = _setting(8, "requests that one worker answers at a time", 1, 256)
+    threads: int = _setting(32, "requests that one worker answers at a time", 1, 256)
     model: str = _setting("", "the model of /predict; empty: the one published first")
     variant: str = _setting("", "the variant to serve; empty: each model's default")
     state: str = _setting("", "the folder of counts and windows; empty: .veleta in the store")

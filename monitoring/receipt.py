@@ -54,7 +54,7 @@ class Seal:
         body = _BODY.pack(
             _FORMAT, subject, milliseconds >> 32, milliseconds & 0xFFFFFFFF, predicted, round(confidence * 0xFFFF), os.urandom(6)
         )
-        return base64.urlsafe_b64encode(body + self._mac(body)).rstrip(b"=").decode("ascii")
+        return _encode(body + self._mac(body))
 
     def open(self, text: str) -> Receipt | None:
         """What an id says, or None if this key did not make it."""
@@ -63,10 +63,14 @@ class Seal:
         except (ValueError, binascii.Error):
             return None
         body, mac = data[: _BODY.size], data[_BODY.size :]
-        if len(data) != _LENGTH or not hmac.compare_digest(mac, self._mac(body)):
+        if len(data) != _LENGTH or not hmac.compare_digest(mac, self._mac(body)) or _encode(data) != text:
             return None
         _, subject, high, low, predicted, confidence, _ = _BODY.unpack(body)
         return Receipt(subject, ((high << 32) + low) / 1000, predicted, confidence / 0xFFFF, mac)
 
     def _mac(self, body: bytes) -> bytes:
         return hashlib.blake2b(body, key=self.key[:64], digest_size=_MAC_BYTES).digest()
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

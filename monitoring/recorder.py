@@ -105,6 +105,7 @@ class Recorder:
         self._noted.set()
         self._thread.join(timeout=5)
         self.flush()
+        self._slot.lock.close()
 
     def _run(self) -> None:
         while not self._stop.is_set():

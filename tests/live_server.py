@@ -69,9 +69,7 @@ def samples(text: str) -> dict[str, float]:
 def total(found: dict[str, float], name: str, *labels: str) -> float:
     """The sum of the samples of a metric that carry all these labels."""
     return sum(
-        value
-        for key, value in found.items()
-        if re.split(r"\{", key, maxsplit=1)[0] == name and all(label in key for label in labels)
+        value for key, value in found.items() if re.split(r"\{", key, maxsplit=1)[0] == name and all(label in key for label in labels)
     )
 
 

@@ -112,6 +112,4 @@ def _manifest(name: str, version: int, data: Data, folder: Path, answers: dict[s
     training = Training({"kind": "logistic regression"}, 0, Dataset(name, "0" * 64, rows), None, {}, None, ())
     files = {file: digest(folder / file) for file in ("reference.npz", "model.json", "card.html")}
     created = f"2026-01-0{min(version, 9)}T00:00:00Z"
-    return Manifest(
-        FORMAT, name, version, created, "classification", data.taken, data.classes, tuple(variants), "int8", files, training
-    )
+    return Manifest(FORMAT, name, version, created, "classification", data.taken, data.classes, tuple(variants), "int8", files, training)

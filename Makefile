@@ -1,0 +1,66 @@
+# One command for each thing people do. Everything that is installed goes into .venv/.
+PYTHON ?= python3
+VENV := .venv
+SERVING := .venv-serving
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+STORE := $(if $(VELETA_STORE),$(VELETA_STORE),models)
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint check test-training test-serving test-browser docker-check format clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed ## everything, in .venv/
+
+run: $(VENV)/.installed ## train the default model if the store is empty, and serve on port 8000
+	@if $(VENV)/bin/veleta models --json | grep -q '"models": \[\]'; then \
+		echo "The store $(STORE)/ is empty: training the default model (digits), about two minutes." >&2; \
+		$(VENV)/bin/veleta train; \
+	fi
+	@exec $(VENV)/bin/veleta serve
+
+test: lint test-training test-serving test-browser docker-check ## install what is missing and run every test
+
+lint: $(VENV)/.installed ## style, types and layers
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+test-training: $(VENV)/.installed ## the tests that need TensorFlow
+	$(VENV)/bin/python -m pytest -q -m training
+
+test-serving: $(SERVING)/.installed ## the tests of everything else, where TensorFlow is not installed
+	$(SERVING)/bin/python -m pytest -q -m "not training and not browser" --ignore=training --ignore=tests/training
+
+test-browser: $(VENV)/.installed ## the page in a real Chromium
+	tests/system_packages
+	$(VENV)/bin/python -m pytest -q -m browser tests/browser
+
+docker-check: $(VENV)/.installed ## lint the Dockerfile
+	$(VENV)/bin/hadolint Dockerfile
+
+format: $(VENV)/.installed ## put the code into the house style
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+clean: ## remove what was installed (models stay)
+	rm -rf $(VENV) $(SERVING)
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(call make_venv,$(VENV))
+	$(VENV)/bin/python $(PIP_INSTALL) --editable '.[train,dev]'
+	@touch $@
+
+$(SERVING)/.installed: pyproject.toml constraints.txt
+	$(call make_venv,$(SERVING))
+	$(SERVING)/bin/python $(PIP_INSTALL) --editable '.[dev]'
+	@touch $@
+
+# Debian's python3 comes without ensurepip unless python3-venv is installed; pip can put itself into an environment as well.
+define make_venv
+	@test -x $(1)/bin/python || { echo "Installing into $(1)/: a few minutes the first time." >&2; \
+		$(PYTHON) -m venv $(1) >/dev/null 2>&1 || \
+		{ $(PYTHON) -m venv --clear --without-pip $(1) && $(PYTHON) -m pip --python $(1)/bin/python install --quiet pip; }; }
+endef

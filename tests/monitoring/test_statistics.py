@@ -1,0 +1,173 @@
+"""Every statistic against an oracle: scipy, plain numpy, or simulation with a fixed seed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitoring.binning import bin_counts, class_edges, quantile_edges
+from monitoring.confusion import Labels, accuracy, add_labels
+from monitoring.layout import BATCH_BOUNDS, DELAY_BOUNDS, Layout, histogram, label_layout, observe
+from monitoring.pixels import pixel_statistics
+from monitoring.psi import ALPHA, chi2_quantile, enough, psi, psi_limit
+from monitoring.signals import answer_signals
+from monitoring.wilson import wilson
+
+
+@given(st.integers(1, 5000), st.data(), st.sampled_from([0.8, 0.95, 0.99]))
+def test_wilson_is_scipys(rows: int, data: st.DataObject, confidence: float) -> None:
+    hits = data.draw(st.integers(0, rows))
+
+    ours = wilson(hits, rows, confidence)
+
+    theirs = scipy.stats.binomtest(hits, rows).proportion_ci(confidence, method="wilson")
+    assert (ours.lower, ours.upper) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    assert ours.lower <= ours.value <= ours.upper or ours.value in (0, 1)
+
+
+def test_wilson_of_nothing_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no rows"):
+        wilson(0, 0)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 3, 9, 19, 99])
+def test_the_chi2_quantile_is_never_too_narrow_at_the_limits_level(freedom: int) -> None:
+    exact = scipy.stats.chi2.ppf(1 - ALPHA, freedom)
+
+    assert exact <= chi2_quantile(freedom, 1 - ALPHA) <= 1.08 * exact
+
+
+@pytest.mark.parametrize(
+    ("reference_rows", "rows"), [(1000, 50), (1000, 100), (1000, 1000), (1000, 50_000), (10_000, 500), (10_000, 50_000)]
+)
+@pytest.mark.parametrize("kind", ["classes", "quantiles"])
+def test_the_limit_is_exceeded_without_drift_as_rarely_as_it_says(reference_rows: int, rows: int, kind: str) -> None:
+    """At the level 1 % over 2,000 deployments, each with a reference of its own: at most twice as often, and not never."""
+    rng = np.random.default_rng(7)
+    share = rng.dirichlet(np.full(10, 30.0))
+    over = 0
+    for _ in range(2000):
+        if kind == "classes":
+            reference, live = rng.multinomial(reference_rows, share), rng.multinomial(rows, share)
+        else:
+            edges = np.sort(rng.random(reference_rows))[:: reference_rows // 10][1:]  # quantile edges of a uniform reference
+            reference = np.full(10, reference_rows // 10)
+            live = rng.multinomial(rows, np.diff(np.concatenate([[0], edges, [1]])))
+        over += psi(reference, live) > chi2_quantile(9, 0.99) * (1 / reference_rows + 1 / rows)
+    assert 2 <= over <= 40
+
+
+def test_the_fixed_limit_in_general_use_would_cry_wolf() -> None:
+    """The reason for the limit: PSI > 0.1 at 100 rows without any drift, in more than a quarter of the cases."""
+    rng = np.random.default_rng(1)
+    share = np.full(10, 0.1)
+    found = [psi(rng.multinomial(10_000, share), rng.multinomial(100, share)) for _ in range(500)]
+
+    assert np.mean(np.array(found) > 0.1) > 0.25
+    assert np.mean(np.array(found) > psi_limit(10, 10_000, 100)) < 0.01
+
+
+def test_few_rows_are_not_enough() -> None:
+    assert not enough(10, 49)
+    assert enough(10, 50)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300))
+def test_every_value_is_in_exactly_one_bin(values: list[float]) -> None:
+    array = np.array(values)
+
+    edges = quantile_edges(array)
+
+    counts = bin_counts(array, edges)
+    expected = [np.sum((array >= low) & (array < high)) for low, high in zip([-np.inf, *edges], [*edges, np.inf], strict=True)]
+    assert counts.tolist() == expected
+    assert np.all(np.diff(edges) > 0)
+
+
+def test_a_mass_of_equal_values_keeps_a_bin_of_its_own() -> None:
+    confidence = np.concatenate([np.linspace(0.5, 0.99, 300), np.ones(700)])
+
+    counts = bin_counts(confidence, quantile_edges(confidence))
+
+    assert counts[-1] == 700
+
+
+def test_classes_have_a_bin_each() -> None:
+    assert bin_counts(np.array([0.0, 2.0, 2.0]), class_edges(4)).tolist() == [1, 0, 2, 0]
+
+
+def test_answer_signals_are_scipys() -> None:
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(10), 50)
+
+    signals = answer_signals(probabilities)
+
+    assert signals["entropy"] == pytest.approx(scipy.stats.entropy(probabilities, axis=1))
+    assert signals["confidence"].tolist() == probabilities.max(axis=1).tolist()
+    assert signals["class"].tolist() == probabilities.argmax(axis=1).tolist()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pixel_statistics_by_plain_loops(channels: int) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (4, 5, 7, channels)).astype(np.float32)
+    images[0] = 0
+
+    found = pixel_statistics(images, 0, 255)
+
+    for i, image in enumerate(images):
+        grey = image.mean(axis=2) / 255
+        rows, columns = np.indices(grey.shape)
+        mass = grey.sum()
+        assert found["mean"][i] == pytest.approx(grey.mean(), abs=1e-6)
+        assert found["spread"][i] == pytest.approx(grey.std(), abs=1e-4)
+        assert found["ink"][i] == pytest.approx((grey > 0.5).mean())
+        edges = (np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()) / 2
+        assert found["edges"][i] == pytest.approx(edges, abs=1e-5)
+        centre = ((columns * grey).sum() / mass / 6, (rows * grey).sum() / mass / 4) if mass else (0.5, 0.5)
+        assert (found["centroid_x"][i], found["centroid_y"][i]) == pytest.approx(centre, abs=1e-5)
+        assert found["saturation"][i] == pytest.approx(((grey == 0) | (grey == 1)).mean())
+
+
+@given(st.lists(st.floats(0, 1000), max_size=50))
+def test_histograms_are_prometheus_own(values: list[float]) -> None:
+    from prometheus_client import CollectorRegistry, Histogram
+
+    oracle = Histogram("x", "x", buckets=BATCH_BOUNDS, registry=CollectorRegistry())
+    for value in values:
+        oracle.observe(value)
+    layout = Layout(histogram("x", BATCH_BOUNDS))
+    row = np.zeros(layout.size)
+
+    observe(layout.split(row), "x", BATCH_BOUNDS, np.array(values))
+
+    buckets = [sample.value for sample in next(iter(oracle.collect())).samples if sample.name == "x_bucket"]
+    assert np.cumsum(layout.split(row)["x"]).tolist() == buckets
+    assert layout.split(row)["x_sum"][0] == pytest.approx(sum(values))
+
+
+@pytest.mark.parametrize("classes", [3, 20, 21, 100])
+def test_labels_add_up_to_sklearns_confusion_and_accuracy(classes: int) -> None:
+    from sklearn.metrics import accuracy_score, confusion_matrix
+
+    rng = np.random.default_rng(classes)
+    predicted = rng.integers(0, classes, 400)
+    actual = np.where(rng.random(400) < 0.8, predicted, rng.integers(0, classes, 400))
+    times = np.zeros(400)
+    layout = label_layout(classes)
+
+    total = add_labels(layout, np.zeros(layout.size), Labels(predicted[:100], actual[:100], times[:100], times[:100] + 5))
+    total = add_labels(layout, total, Labels(predicted[100:], actual[100:], times[100:], times[100:] + 5))
+
+    parts = layout.split(total)
+    matrix = confusion_matrix(actual, predicted, labels=range(classes))
+    if classes <= 20:
+        assert parts["confusion"].tolist() == matrix.tolist()
+    else:
+        hits = np.diag(matrix)
+        assert parts["outcomes"].tolist() == [hits.tolist(), (matrix.sum(axis=0) - hits).tolist(), (matrix.sum(axis=1) - hits).tolist()]
+    interval = accuracy(parts)
+    assert interval is not None
+    assert interval.value == pytest.approx(accuracy_score(actual, predicted))
+    assert parts["delay"][DELAY_BOUNDS.index(10)] == 400
