@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import time
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from app.errors import OverLimit, RequestError
-from app.routes import answer, routes
+from app.answers import explain, write
+from app.errors import OverLimit
+from app.routes import json_response, routes
 from app.service import ROUTES, Service, build
 from app.settings import Settings, resolve
 from models.configuration import read_file
 
-_log = logging.getLogger("veleta")
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -46,7 +45,7 @@ def _count_requests(app: Flask, service: Service) -> None:
 
     @app.after_request
     def ended(response: Response) -> Response:
-        response.headers.update(_HEADERS)
+        response.headers.update(HEADERS)
         service.recorder.requested(_route(), response.status_code, time.perf_counter() - g.began)
         return response
 
@@ -59,26 +58,21 @@ def _route() -> str:
 def _explain_errors(app: Flask, service: Service) -> None:
     """Every error is one sentence in JSON, whoever raised it."""
 
-    @app.errorhandler(RequestError)
-    def refused(error: RequestError) -> Response:
-        if error.status in (413, 503):
-            service.recorder.rejected("limit" if error.status == 413 else "not_ready")
-        return answer({"error": str(error)}, error.status)
+    def failed(error: Exception) -> Response:
+        status, body = explain(error, f"{request.method} {request.path}", service.recorder)
+        return json_response(body, status)
 
-    @app.errorhandler(RequestEntityTooLarge)
     def too_large(_: RequestEntityTooLarge) -> Response:
-        return refused(OverLimit("the body has more bytes", "max_body_bytes", service.settings.max_body_bytes))
+        return failed(OverLimit("the body has more bytes", "max_body_bytes", service.settings.max_body_bytes))
 
-    @app.errorhandler(HTTPException)
     def protocol(error: HTTPException) -> Response:
-        response = answer({"error": _sentence(error)}, error.code or 500)
+        response = json_response(write({"error": _sentence(error)}), error.code or 500)
         response.headers.extend([item for item in error.get_headers() if item[0] == "Allow"])
         return response
 
-    @app.errorhandler(Exception)
-    def failed(error: Exception) -> Response:
-        _log.exception("%s %s failed", request.method, request.path, exc_info=error)
-        return answer({"error": "something went wrong in the server; its log says what"}, 500)
+    app.register_error_handler(Exception, failed)
+    app.register_error_handler(RequestEntityTooLarge, too_large)
+    app.register_error_handler(HTTPException, protocol)
 
 
 def _sentence(error: HTTPException) -> str:

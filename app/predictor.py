@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,12 @@ class Predictor:
         probabilities, embeddings = zip(*answers, strict=True)
         return Answer(np.concatenate(probabilities), np.concatenate(embeddings))
 
-    def warm_up(self) -> None:
-        """Answer rows of nothing, one and many, so that the first request does not pay for memory and kernels."""
-        for rows in (1, _MOST_ROWS):
+    def warm_up(self) -> float:
+        """Answer rows of nothing, many and one, so that the first request does not pay for memory and kernels. Seconds for one."""
+        for rows in (_MOST_ROWS, 1, 1):
+            began = time.perf_counter()
             self._call(np.zeros((rows, *(size or 1 for size in self._taken.shape[1:])), dtype=self._taken.dtype))
+        return time.perf_counter() - began
 
     def _call(self, rows: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         probabilities, embedding = self._session.run(["probabilities", "embedding"], {self._taken.name: rows})

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import orjson
 from flask import Blueprint, Response, current_app, render_template, request
 
+from app.answers import to_json, write
+from app.batching import ask
 from app.decoding import decompress, read_json
 from app.errors import NotReady, RequestError, UnknownModel, Unsupported
 from app.feedback import summary
@@ -26,9 +27,12 @@ def service() -> Service:
     return found
 
 
-def answer(data: Any, status: int = 200) -> Response:
-    """JSON, written once."""
-    return Response(orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY), status, mimetype="application/json")
+def json_response(body: bytes, status: int = 200) -> Response:
+    return Response(body, status, mimetype="application/json")
+
+
+def answer(data: Any) -> Response:
+    return json_response(write(data))
 
 
 def body() -> bytes:
@@ -45,7 +49,8 @@ def index() -> Response | str:
 @routes.post("/predict/")
 @routes.post("/predict/<name>")
 def predict(name: str | None = None) -> Response:
-    return answer(service().predict(body(), request.headers.get("Content-Type", ""), name))
+    loaded, rows = service().read(body(), request.headers.get("Content-Type", ""), name)
+    return json_response(to_json(loaded, ask(loaded, rows, service().recorder), service().seal, time.time()))
 
 
 @routes.post("/feedback")

@@ -31,6 +31,7 @@ class Loaded:
     subject: Subject
     predictor: Predictor
     loaded_at: float
+    row_seconds: float
 
     @cached_property
     def samples(self) -> Samples:
@@ -94,8 +95,7 @@ class Served:
         published = self._store.open(name, version)
         subject = Subject.load(published, self._variant or None)
         predictor = Predictor(published.path(subject.variant), published.manifest.input, self._threads)
-        predictor.warm_up()
-        return Loaded(published, subject, predictor, time.time())
+        return Loaded(published, subject, predictor, time.time(), predictor.warm_up())
 
     def _first_published(self, loaded: dict[str, Loaded]) -> str:
         """The default stays what it was when another model joins."""

@@ -55,8 +55,9 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         options = {
             "bind": f"{settings.host}:{settings.port}",
             "workers": settings.worker_count,
-            "worker_class": "gthread",
-            "threads": settings.threads,
+            "worker_class": "asgi",
+            "asgi_lifespan": "on",
+            "http_parser": "python",  # the C parser lost requests with bodies above 64 KiB, and needs a compiler
             "graceful_timeout": settings.grace_seconds,
             "timeout": 60,
             "control_socket_disable": True,
@@ -64,7 +65,6 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             "proc_name": "veleta",
             "loglevel": "warning",
             "when_ready": lambda _: _announce(settings, self._published),
-            "worker_exit": _close,
         }
         for name, value in options.items():
             self.cfg.set(name, value)
@@ -72,18 +72,13 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
     def load(self) -> Any:
         """Called in each worker: sessions, mapped counts, connections and threads are made after the fork."""
         from app.factory import create_app
+        from app.fast_lane import FastLane
 
         try:
-            return create_app(self._settings)
+            return FastLane(create_app(self._settings), self._settings.threads)
         except VeletaError as error:
             print(f"veleta: {error}", file=sys.stderr, flush=True)
             sys.exit(_FAILED_TO_LOAD)
-
-
-def _close(_: Any, worker: Any) -> None:
-    """Count what is left when a worker ends in order."""
-    if app := getattr(worker, "wsgi", None):
-        app.extensions["veleta"].close()
 
 
 def _announce(settings: Settings, published: Published) -> None:

@@ -1,8 +1,7 @@
-"""The service: the parts that every protocol and every route shares, wired once, and the one way from rows to an answer."""
+"""The service: the parts that every protocol and every route shares, wired once."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 from app.decoding import Limits, decode
 from app.errors import BadInput
 from app.feedback import Feedback
-from app.predictor import Answer
 from app.served import Loaded, Served
 from app.settings import Settings
 from models.store import Store
@@ -21,7 +19,6 @@ from monitoring.layout import FEEDBACK_RESULTS, server_layout
 from monitoring.receipt import Seal
 from monitoring.recorder import Recorder
 from monitoring.shared_counts import SharedCounts, server_counts
-from monitoring.signals import Batch
 from monitoring.watch import Subjects, Watch
 
 #: The routes that requests are counted by; the last stands for all others.
@@ -42,15 +39,14 @@ class Service:
     counts: SharedCounts
     log: LabelLog
 
-    def predict(self, body: bytes, content_type: str, name: str | None = None) -> dict[str, Any]:
-        """Answer a body as the contract says. Raises RequestError."""
+    def read(self, body: bytes, content_type: str, name: str | None = None) -> tuple[Loaded, NDArray[Any]]:
+        """The model that a request asks, and the rows that it asks about. Raises RequestError."""
         loaded = self.served.get(name)
         try:
-            rows = decode(body, content_type, loaded.published.manifest.input, self.limits)
+            return loaded, decode(body, content_type, loaded.published.manifest.input, self.limits)
         except BadInput as error:
             self.recorder.refused(loaded.subject, error.check)
             raise
-        return self._answer(loaded, rows)
 
     def feedback_totals(self) -> dict[str, int]:
         """Labels that were not counted, by what came of them; the counted ones are in the tracks."""
@@ -63,32 +59,6 @@ class Service:
         self.recorder.close()
         self.watch.close()
         self.log.close()
-
-    def _answer(self, loaded: Loaded, rows: NDArray[Any]) -> dict[str, Any]:
-        began = time.perf_counter()
-        answer = loaded.predictor.predict(rows)
-        self.recorder.predicted(loaded.subject, Batch(rows, answer.probabilities), time.perf_counter() - began)
-        subject = loaded.subject
-        return {
-            "model": subject.manifest.name,
-            "version": str(subject.manifest.version),
-            "variant": subject.variant,
-            "predictions": self._predictions(loaded, answer),
-        }
-
-    def _predictions(self, loaded: Loaded, answer: Answer) -> list[dict[str, Any]]:
-        classes, mark, now = loaded.subject.manifest.classes, loaded.subject.fingerprint, time.time()
-        chosen = answer.probabilities.argmax(axis=1).tolist()
-        return [
-            {
-                "id": self.seal.close(mark, now, number, float(row[number])),
-                "label": classes[number],
-                "class": number,
-                "confidence": row[number],
-                "probabilities": row,
-            }
-            for number, row in zip(chosen, answer.probabilities, strict=True)
-        ]
 
 
 def build(settings: Settings) -> Service:

@@ -1,0 +1,50 @@
+"""What is sent back, as bytes: predictions in the contract's form, and errors as one sentence. Written once for every lane and route."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import orjson
+
+from app.errors import RequestError
+from app.predictor import Answer
+from app.served import Loaded
+from monitoring.receipt import Seal
+from monitoring.recorder import Recorder
+
+_log = logging.getLogger("veleta")
+
+
+def write(data: Any) -> bytes:
+    """JSON; arrays are written without becoming lists first."""
+    return orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def to_json(loaded: Loaded, answer: Answer, seal: Seal, now: float) -> bytes:
+    """The answer of /predict. `now` goes into the ids."""
+    subject = loaded.subject
+    classes, mark = subject.manifest.classes, subject.fingerprint
+    chosen = answer.probabilities.argmax(axis=1).tolist()
+    predictions = [
+        {
+            "id": seal.close(mark, now, number, float(row[number])),
+            "label": classes[number],
+            "class": number,
+            "confidence": row[number],
+            "probabilities": row,
+        }
+        for number, row in zip(chosen, answer.probabilities, strict=True)
+    ]
+    manifest = subject.manifest
+    return write({"model": manifest.name, "version": str(manifest.version), "variant": subject.variant, "predictions": predictions})
+
+
+def explain(error: Exception, what: str, recorder: Recorder) -> tuple[int, bytes]:
+    """Status and body of an error. What the client did is told to the client; what we did, to the log."""
+    if isinstance(error, RequestError):
+        if error.status in (413, 503):
+            recorder.rejected("limit" if error.status == 413 else "not_ready")
+        return error.status, write({"error": str(error)})
+    _log.error("%s failed", what, exc_info=error)
+    return 500, write({"error": "something went wrong in the server; its log says what"})

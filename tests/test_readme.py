@@ -1,0 +1,102 @@
+"""The README is true: every command in it is run, in a fresh copy of the checkout, in its order."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from app.service import ROUTES
+from app.settings import Settings
+from tests.live_server import ROOT, clean_environment, free_port, wait_for
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+
+
+def test_every_file_that_it_names_is_there() -> None:
+    for path in re.findall(r"\]\(([^):]+)\)", README):
+        assert (ROOT / path).exists(), path
+    for name in re.findall(r"`(?:monitoring/)?([a-z_]+\.py)`", README):
+        assert list(ROOT.glob(f"*/{name}")), name
+
+
+def test_every_target_of_make_that_it_names_is_there_and_help_lists_all() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+
+    assert set(re.findall(r"(?:`|^)make ([a-z-]+)", README, re.MULTILINE)) <= targets
+    assert set(phony.split()) == targets
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert all(f"make {target} " in shown for target in targets)
+
+
+def test_routes_and_settings_are_those_of_the_contract() -> None:
+    assert set(ROUTES[:-1]) == {"/", "/predict", "/feedback", "/monitor", "/metrics", "/samples", "/healthz", "/readyz"}
+    assert Settings().port == 8000
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]:
+    """`make run` in a fresh copy: it trains and serves."""
+    copy, port = tmp_path_factory.mktemp("checkout"), free_port()
+    files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in files.splitlines():
+        if (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name)
+    (copy / ".venv").symlink_to(ROOT / ".venv")
+    log = copy.parent / "make-run.log"
+    environment = clean_environment() | {"VELETA_PORT": str(port)}
+    del environment["PYTHONPATH"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(["make", "run"], cwd=copy, stdout=output, stderr=output, env=environment, start_new_session=True)
+    try:
+        wait_for(lambda: process.poll() is not None or ready(port), 280, log.read_text)
+        assert process.poll() is None, log.read_text()
+        assert f"http://127.0.0.1:{port}" in log.read_text()
+        assert "curl -s http" in log.read_text()
+        yield copy, port
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=60)
+
+
+def ready(port: int) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=5).status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+@pytest.mark.training
+@pytest.mark.timeout(900)
+def test_every_command_does_what_it_says(made: tuple[Path, int]) -> None:
+    copy, port = made
+    answers = []
+    for block in BLOCKS:
+        commands = "\n".join(line for line in block.splitlines() if not line.startswith("make "))
+        script = "set -euo pipefail\n" + commands.replace(":8000", f":{port}")
+        environment = {name: value for name, value in clean_environment().items() if name != "PYTHONPATH"}
+        done = subprocess.run(["bash", "-c", script], cwd=copy, capture_output=True, text=True, timeout=400, env=environment, check=False)
+        assert done.returncode == 0, (commands, done.stderr)
+        assert '"error"' not in done.stdout, (commands, done.stdout)
+        answers.append(done.stdout)
+
+    told = "\n".join(answers)
+    labels = re.findall(r'"predictions":\[\{"id":"[^"]+","label":"(\d)"', told)
+    assert len(labels) == 5, "five forms of input were shown"
+    assert len(set(labels)) == 1, "and all gave the same answer"
+    assert '"matched":1' in told
+    assert "digits/2 is live" in told
+    assert "digits/1 is live" in told
+    assert "veleta_confusion_total" in told
+    assert requests.get(f"http://127.0.0.1:{port}/", headers={"Accept": "application/json"}, timeout=5).json()["version"] == "1"
