@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -12,6 +13,16 @@ from app.predictor import Answer
 from app.served import Loaded
 from monitoring.receipt import Seal
 from monitoring.recorder import Recorder
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What is sent back."""
+
+    body: bytes
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
+
 
 _log = logging.getLogger("veleta")
 
@@ -40,11 +51,11 @@ def to_json(loaded: Loaded, answer: Answer, seal: Seal, now: float) -> bytes:
     return write({"model": manifest.name, "version": str(manifest.version), "variant": subject.variant, "predictions": predictions})
 
 
-def explain(error: Exception, what: str, recorder: Recorder) -> tuple[int, bytes]:
-    """Status and body of an error. What the client did is told to the client; what we did, to the log."""
+def explain(error: Exception, what: str, recorder: Recorder) -> Reply:
+    """The reply to an error. What the client did is told to the client; what we did, to the log."""
     if isinstance(error, RequestError):
         if error.status in (413, 503):
             recorder.rejected("limit" if error.status == 413 else "not_ready")
-        return error.status, write({"error": str(error)})
+        return Reply(write({"error": str(error)}), error.status)
     _log.error("%s failed", what, exc_info=error)
-    return 500, write({"error": "something went wrong in the server; its log says what"})
+    return Reply(write({"error": "something went wrong in the server; its log says what"}), 500)

@@ -9,9 +9,9 @@ import time
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from app.answers import explain, write
+from app.answers import Reply, explain, write
 from app.errors import OverLimit
-from app.routes import json_response, routes
+from app.routes import routes, send
 from app.service import ROUTES, Service, build
 from app.settings import Settings, resolve
 from models.configuration import read_file
@@ -59,14 +59,13 @@ def _explain_errors(app: Flask, service: Service) -> None:
     """Every error is one sentence in JSON, whoever raised it."""
 
     def failed(error: Exception) -> Response:
-        status, body = explain(error, f"{request.method} {request.path}", service.recorder)
-        return json_response(body, status)
+        return send(explain(error, f"{request.method} {request.path}", service.recorder))
 
     def too_large(_: RequestEntityTooLarge) -> Response:
         return failed(OverLimit("the body has more bytes", "max_body_bytes", service.settings.max_body_bytes))
 
     def protocol(error: HTTPException) -> Response:
-        response = json_response(write({"error": _sentence(error)}), error.code or 500)
+        response = send(Reply(write({"error": _sentence(error)}), error.code or 500))
         response.headers.extend([item for item in error.get_headers() if item[0] == "Allow"])
         return response
 

@@ -5,30 +5,32 @@ The same decoders, predictor and encoders as in `routes`, so the same bytes; onl
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 from a2wsgi import WSGIMiddleware
 from flask import Flask
 
-from app.answers import explain, to_json
+from app.answers import Reply, explain
 from app.batching import Batcher
 from app.decoding import decompress
 from app.errors import OverLimit
 from app.factory import HEADERS
+from app.protocols.exchange import Prediction, Request
+from app.protocols.table import find
 from app.service import Service
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_PREDICT = re.compile(r"/predict(?:/([^/]*))?")
+_CLIENT_GONE = 499
 _HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
-class _Gone(Exception):
+class _GoneError(Exception):
     """The client hung up before its request was whole."""
 
 
@@ -44,8 +46,8 @@ class FastLane:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["type"] == "http" and scope["method"] == "POST" and (match := _PREDICT.fullmatch(scope["path"])):
-            await self._predict(scope, receive, send, match[1] or None)
+        elif scope["type"] == "http" and scope["method"] == "POST" and (found := find(scope["path"])):
+            await self._predict(scope, receive, send, *found)
         else:
             await self._flask(scope, receive, send)
 
@@ -58,42 +60,46 @@ class FastLane:
                 self._service.close()
                 return
 
-    async def _predict(self, scope: Message, receive: Receive, send: Send, name: str | None) -> None:
+    async def _predict(self, scope: Message, receive: Receive, send: Send, prediction: Prediction, parts: Mapping[str, str]) -> None:
         began = time.perf_counter()
-        self._service.recorder.began()
-        status = 499  # the client is gone
+        recorder = self._service.recorder
+        recorder.began()
+        status = _CLIENT_GONE
         try:
-            status, body = await self._answer(scope, receive, name)
-            await _send_json(send, status, body)
-        except _Gone:
+            reply = await self._reply(scope, receive, prediction, parts)
+            status = reply.status
+            await _send(send, reply)
+        except _GoneError:
             pass
         finally:
-            self._service.recorder.requested("/predict", status, time.perf_counter() - began)
+            recorder.requested(prediction.route, status, time.perf_counter() - began)
 
-    async def _answer(self, scope: Message, receive: Receive, name: str | None) -> tuple[int, bytes]:
-        headers = dict(scope["headers"])
+    async def _reply(self, scope: Message, receive: Receive, prediction: Prediction, parts: Mapping[str, str]) -> Reply:
         try:
-            limit = self._service.limits.max_body_bytes
-            body = decompress(
-                await _read(headers, receive, limit), headers.get(b"content-encoding", b"").decode("latin-1"), self._service.limits
-            )
-            loaded, rows = self._service.read(body, headers.get(b"content-type", b"").decode("latin-1"), name)
-            return 200, to_json(loaded, await self._batcher.predict(loaded, rows), self._service.seal, time.time())
-        except Exception as error:
-            if isinstance(error, _Gone):
-                raise
-            return explain(error, "POST /predict", self._service.recorder)
+            request = await self._request(scope, receive)
+            asked = prediction.ask(self._service, request, parts)
+            return asked.reply(await self._batcher.predict(asked.loaded, asked.rows))
+        except _GoneError:
+            raise
+        except Exception as error:  # both lanes answer whatever happens
+            return explain(error, f"POST {scope['path']}", self._service.recorder)
+
+    async def _request(self, scope: Message, receive: Receive) -> Request:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        body = await _read(headers, receive, self._service.limits.max_body_bytes)
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)) if scope["query_string"] else {}
+        return Request(scope["path"], headers, decompress(body, headers.get("content-encoding", ""), self._service.limits), query)
 
 
-async def _read(headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes:
+async def _read(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes:
     """The whole body. Raises OverLimit before more than the limit is kept."""
-    said = headers.get(b"content-length", b"0")
+    said = headers.get("content-length", "0")
     parts: list[bytes] = []
-    size = int(said) if said.isdigit() else 0
+    size = int(said) if said.isdecimal() else 0
     while size <= limit:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _Gone
+            raise _GoneError
         parts.append(message.get("body", b""))
         if not message.get("more_body", False):
             return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -101,7 +107,8 @@ async def _read(headers: dict[bytes, bytes], receive: Receive, limit: int) -> by
     raise OverLimit("the body has more bytes", "max_body_bytes", limit)
 
 
-async def _send_json(send: Send, status: int, body: bytes) -> None:
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json"), length, *_HEADERS]})
-    await send({"type": "http.response.body", "body": body})
+async def _send(send: Send, reply: Reply) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
+    headers += [(b"content-length", str(len(reply.body)).encode()), *_HEADERS]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template, request
 
-from app.answers import to_json, write
+from app.answers import Reply, write
 from app.batching import ask
 from app.decoding import decompress, read_json
 from app.errors import NotReady, RequestError, UnknownModel, Unsupported
 from app.feedback import summary
 from app.images import encode_png
+from app.protocols.exchange import Prediction, Request
+from app.protocols.table import PREDICTIONS
 from app.service import ROUTES, Service
 from monitoring.exporter import export
 from monitoring.view import monitor
@@ -27,30 +30,32 @@ def service() -> Service:
     return found
 
 
-def json_response(body: bytes, status: int = 200) -> Response:
-    return Response(body, status, mimetype="application/json")
+def send(reply: Reply) -> Response:
+    return Response(reply.body, reply.status, reply.headers)
 
 
 def answer(data: Any) -> Response:
-    return json_response(write(data))
+    return send(Reply(write(data)))
 
 
 def body() -> bytes:
     return decompress(request.get_data(cache=False), request.headers.get("Content-Encoding", ""), service().limits)
 
 
+def _predict(prediction: Prediction, **parts: str) -> Response:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    asked = prediction.ask(service(), Request(request.path, headers, body(), request.args), parts)
+    return send(asked.reply(ask(asked.loaded, asked.rows, service().recorder)))
+
+
+for _prediction in PREDICTIONS:
+    routes.add_url_rule(_prediction.rule, _prediction.rule, partial(_predict, _prediction), methods=["POST"])
+
+
 @routes.get("/")
 def index() -> Response | str:
     wants_json = request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
     return answer(_status()) if wants_json else render_template("index.html")
-
-
-@routes.post("/predict")
-@routes.post("/predict/")
-@routes.post("/predict/<name>")
-def predict(name: str | None = None) -> Response:
-    loaded, rows = service().read(body(), request.headers.get("Content-Type", ""), name)
-    return json_response(to_json(loaded, ask(loaded, rows, service().recorder), service().seal, time.time()))
 
 
 @routes.post("/feedback")

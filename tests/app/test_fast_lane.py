@@ -17,7 +17,7 @@ from werkzeug.test import EnvironBuilder
 
 from app.fast_lane import FastLane
 from app.served import Loaded
-from tests.app.test_bad_input import BAD
+from tests.app.test_bad_input import BAD, sending
 from tests.app.test_predict import MANY, ONE
 from tests.small_models import Data
 
@@ -43,7 +43,8 @@ async def call(lane: FastLane, path: str, headers: dict[str, str], body: bytes, 
         sent.append(message)
 
     scope = {
-        "type": "http", "method": "POST", "path": unquote(path), "raw_path": path.encode(), "query_string": b"", "root_path": "", "scheme": "http",
+        "type": "http", "method": "POST",
+        "path": unquote(path), "raw_path": path.encode(), "query_string": b"", "root_path": "", "scheme": "http",
         "http_version": "1.1", "server": ("127.0.0.1", 8000), "client": ("127.0.0.1", 1),
         "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()],
     }  # fmt: skip
@@ -78,7 +79,7 @@ def test_good_requests(lane: FastLane, client: FlaskClient, digits8: Data, form:
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_requests(lane: FastLane, client: FlaskClient, case: str) -> None:
-    fast, slow = by_both(lane, client, "/predict", BAD[case][0])
+    fast, slow = by_both(lane, client, "/predict", sending(case))
 
     assert fast[0] == BAD[case][1]
     assert fast == slow
@@ -125,7 +126,7 @@ def test_a_client_that_hangs_up_is_counted_and_nothing_fails(lane: FastLane) -> 
         async def send(message: Any) -> None:
             sent.append(message)
 
-        scope = {"type": "http", "method": "POST", "path": "/predict", "headers": [(b"content-length", b"64")]}
+        scope = {"type": "http", "method": "POST", "path": "/predict", "query_string": b"", "headers": [(b"content-length", b"64")]}
         await lane(scope, receive, send)
         return sent
 
