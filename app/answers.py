@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from app.errors import RequestError
+from app.errors import Overloaded, RequestError
 from app.predictor import Answer
 from app.served import Loaded
 from monitoring.receipt import Seal
@@ -24,6 +25,8 @@ class Reply:
     headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
 
 
+#: Status of a request that was well-formed and turned away all the same, and what that is counted as.
+_REJECTIONS = {413: "limit", 429: "queue_full", 503: "not_ready", 504: "deadline"}
 _log = logging.getLogger("veleta")
 
 
@@ -54,8 +57,14 @@ def to_json(loaded: Loaded, answer: Answer, seal: Seal, now: float) -> bytes:
 def explain(error: Exception, what: str, recorder: Recorder) -> Reply:
     """The reply to an error. What the client did is told to the client; what we did, to the log."""
     if isinstance(error, RequestError):
-        if error.status in (413, 503):
-            recorder.rejected("limit" if error.status == 413 else "not_ready")
-        return Reply(write({"error": str(error)}), error.status)
+        if error.status in _REJECTIONS:
+            recorder.rejected(_REJECTIONS[error.status])
+        later = _retry_after(error.seconds) if isinstance(error, Overloaded) else ()
+        return Reply(write({"error": str(error)}), error.status, (*Reply.headers, *later))
     _log.error("%s failed", what, exc_info=error)
     return Reply(write({"error": "something went wrong in the server; its log says what"}), 500)
+
+
+def _retry_after(seconds: float) -> tuple[tuple[str, str], ...]:
+    """The standard header knows whole seconds only; the second one says it exactly."""
+    return ("retry-after", str(max(1, math.ceil(seconds)))), ("retry-after-ms", str(max(1, math.ceil(seconds * 1000))))

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.errors import Overloaded, TooLate
 from app.predictor import Answer
 from app.served import Loaded
 from monitoring.recorder import Recorder
@@ -31,20 +32,29 @@ _SLOW_SECONDS = 0.001
 class _Waiting:
     rows: NDArray[Any]
     answer: asyncio.Future[Answer]
+    timeout_seconds: float
+    until: float
 
 
 class Batcher:
     """The queue of one worker. Made and used in its event loop."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(self, recorder: Recorder, most_waiting: int) -> None:
+        self._recorder, self._most_waiting = recorder, most_waiting
+        self._waiting_rows, self._row_seconds, self._drained_at = 0, 0.0, 0.0
         self._lines: dict[str, tuple[Loaded, deque[_Waiting]]] = {}
         self._turns: deque[str] = deque()
         self._running = False
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="model")
 
-    async def predict(self, loaded: Loaded, rows: NDArray[Any]) -> Answer:
-        """Answer rows (n, …) together with what else waits for the same model."""
+    def admit(self) -> None:
+        """Raise Overloaded if too much waits already: who comes last is turned away, before any work is done for them."""
+        if self._waiting_rows >= self._most_waiting:
+            raise Overloaded(self._waiting_rows, self._waiting_rows * self._row_seconds)
+
+    async def predict(self, loaded: Loaded, rows: NDArray[Any], timeout_seconds: float) -> Answer:
+        """Answer rows (n, …) together with what else waits for the same model. Raises Overloaded or TooLate."""
+        self.admit()
         loop = asyncio.get_running_loop()
         key = loaded.subject.key
         if key not in self._lines:
@@ -52,10 +62,11 @@ class Batcher:
         line = self._lines[key][1]
         if not line:
             self._turns.append(key)
-        waiting = _Waiting(rows, loop.create_future())
+        waiting = _Waiting(rows, loop.create_future(), timeout_seconds, loop.time() + timeout_seconds)
         line.append(waiting)
+        self._waiting_rows += len(rows)
         if not self._running:
-            self._running = True
+            self._running, self._drained_at = True, loop.time()
             loop.call_soon(self._next)
         return await waiting.answer
 
@@ -69,12 +80,15 @@ class Batcher:
             return
         key = self._turns.popleft()
         loaded, line = self._lines[key]
-        batch = _take(line)
+        loop = asyncio.get_running_loop()
+        batch = self._take(line, loop.time())
         if line:
             self._turns.append(key)
         else:
             del self._lines[key]
-        loop = asyncio.get_running_loop()
+        if not batch:
+            loop.call_soon(self._next)
+            return
         rows = batch[0].rows if len(batch) == 1 else np.concatenate([waiting.rows for waiting in batch])
         if loaded.row_seconds > _SLOW_SECONDS or len(rows) > MOST_ROWS:
             loop.run_in_executor(self._beside, self._run, loaded, rows).add_done_callback(lambda done: self._finish(batch, done))
@@ -97,7 +111,31 @@ class Batcher:
                     answer = done.result()
                     waiting.answer.set_result(Answer(answer.probabilities[start:end], answer.embedding[start:end]))
             start = end
-        asyncio.get_running_loop().call_soon(self._next)
+        loop = asyncio.get_running_loop()
+        self._measure(start, loop.time())
+        loop.call_soon(self._next)
+
+    def _take(self, line: deque[_Waiting], now: float) -> list[_Waiting]:
+        """The first of the line and as many after it as fit; those whose time is over are told so and left out."""
+        batch: list[_Waiting] = []
+        rows = 0
+        while line and (not batch or rows + len(line[0].rows) <= MOST_ROWS):
+            waiting = line.popleft()
+            self._waiting_rows -= len(waiting.rows)
+            if waiting.answer.done():
+                continue
+            if waiting.until < now:
+                waiting.answer.set_exception(TooLate(waiting.timeout_seconds))
+                continue
+            batch.append(waiting)
+            rows += len(waiting.rows)
+        return batch
+
+    def _measure(self, rows: int, now: float) -> None:
+        """How long a row takes from batch to batch, reading and writing included: a moving average over some fifty batches."""
+        seconds = (now - self._drained_at) / rows
+        self._row_seconds += (seconds - self._row_seconds) * (0.02 if self._row_seconds else 1)
+        self._drained_at = now
 
 
 def ask(loaded: Loaded, rows: NDArray[Any], recorder: Recorder) -> Answer:
@@ -106,16 +144,6 @@ def ask(loaded: Loaded, rows: NDArray[Any], recorder: Recorder) -> Answer:
     answer = loaded.predictor.predict(rows)
     recorder.predicted(loaded.subject, Batch(rows, answer.probabilities), time.perf_counter() - began)
     return answer
-
-
-def _take(line: deque[_Waiting]) -> list[_Waiting]:
-    """The first of the line, and as many after it as fit."""
-    batch = [line.popleft()]
-    rows = len(batch[0].rows)
-    while line and rows + len(line[0].rows) <= MOST_ROWS:
-        batch.append(line.popleft())
-        rows += len(batch[-1].rows)
-    return batch
 
 
 def _settle(done: asyncio.Future[Answer], call: Any, *arguments: Any) -> None:

@@ -46,5 +46,24 @@ class Unsupported(RequestError):
     status = 415
 
 
+class Overloaded(RequestError):
+    """The queue is full. `seconds` is when what waits now will have been answered, at the rate measured now."""
+
+    status = 429
+
+    def __init__(self, rows: int, seconds: float) -> None:
+        super().__init__(f"the queue is full: {rows} instances wait; come again in {seconds:.2g} seconds, or send to another server")
+        self.seconds = seconds
+
+
 class NotReady(RequestError):
     status = 503
+
+
+class TooLate(RequestError):
+    """Nobody waits for the answer any longer, so it was not computed."""
+
+    status = 504
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the deadline of {seconds:g} seconds passed in the queue; send less at a time, or allow more")

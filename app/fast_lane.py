@@ -41,7 +41,7 @@ class FastLane:
         self._service: Service = flask_app.extensions["veleta"]
         as_wsgi: Any = flask_app
         self._flask: Any = WSGIMiddleware(as_wsgi, workers=threads)
-        self._batcher = Batcher(self._service.recorder)
+        self._batcher = Batcher(self._service.recorder, self._service.settings.max_queue_rows)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -51,13 +51,21 @@ class FastLane:
         else:
             await self._flask(scope, receive, send)
 
+    def drain(self) -> None:
+        """Be ready no longer; what comes all the same is answered."""
+        self._service.draining.set()
+
+    def close(self) -> None:
+        """Count what is left, in order, and stop."""
+        self._batcher.close()
+        self._service.close()
+
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             kind = (await receive())["type"]
             await send({"type": f"{kind}.complete"})
             if kind == "lifespan.shutdown":
-                self._batcher.close()
-                self._service.close()
+                self.close()
                 return
 
     async def _predict(self, scope: Message, receive: Receive, send: Send, prediction: Prediction, parts: Mapping[str, str]) -> None:
@@ -77,8 +85,9 @@ class FastLane:
     async def _reply(self, scope: Message, receive: Receive, prediction: Prediction, parts: Mapping[str, str]) -> Reply:
         try:
             request = await self._request(scope, receive)
+            self._batcher.admit()
             asked = prediction.ask(self._service, request, parts)
-            return asked.reply(await self._batcher.predict(asked.loaded, asked.rows))
+            return asked.reply(await self._batcher.predict(asked.loaded, asked.rows, asked.timeout_seconds or 0))
         except _GoneError:
             raise
         except Exception as error:  # both lanes answer whatever happens

@@ -92,6 +92,8 @@ def healthz() -> Response:
 
 @routes.get("/readyz")
 def readyz() -> Response:
+    if service().draining.is_set():
+        raise NotReady("the server is stopping; send to another one")
     service().served.get()
     return answer({"ready": True})
 

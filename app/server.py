@@ -47,15 +47,15 @@ def serve(settings: Settings) -> None:
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
     def __init__(self, settings: Settings, published: Published) -> None:
-        self._settings, self._published = settings, published
+        self.settings, self._published = settings, published
         super().__init__()
 
     def load_config(self) -> None:
-        settings = self._settings
+        settings = self.settings
         options = {
             "bind": f"{settings.host}:{settings.port}",
             "workers": settings.worker_count,
-            "worker_class": "asgi",
+            "worker_class": "app.worker.Worker",
             "asgi_lifespan": "on",
             "http_parser": "python",  # the C parser lost requests with bodies above 64 KiB, and needs a compiler
             "graceful_timeout": settings.grace_seconds,
@@ -75,7 +75,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         from app.fast_lane import FastLane
 
         try:
-            return FastLane(create_app(self._settings), self._settings.threads)
+            return FastLane(create_app(self.settings), self.settings.threads)
         except VeletaError as error:
             print(f"veleta: {error}", file=sys.stderr, flush=True)
             sys.exit(_FAILED_TO_LOAD)

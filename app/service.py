@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,7 @@ class Service:
     feedback: Feedback
     counts: SharedCounts
     log: LabelLog
+    draining: threading.Event
 
     def read(self, body: bytes, content_type: str, name: str | None = None) -> tuple[Loaded, NDArray[Any]]:
         """The model that a request asks, and the rows that it asks about. Raises RequestError."""
@@ -80,6 +82,7 @@ def build(settings: Settings) -> Service:
         Feedback(seal, subjects, log, keep_seconds, settings.max_rows),
         server_counts(folder / "counts", server_layout(ROUTES)),
         log,
+        threading.Event(),
     )
     served.refresh()
     served.watch(settings.reload_seconds)

@@ -30,7 +30,7 @@ CODES = (200, 304, 400, 401, 403, 404, 405, 408, 411, 413, 415, 429, 500, 503, 5
 #: What may come of a label.
 FEEDBACK_RESULTS = ("matched", "duplicate", "conflict", "unknown", "expired", "invalid")
 #: Why a request was turned away although it was well-formed.
-REJECTIONS = ("limit", "not_ready")
+REJECTIONS = ("limit", "queue_full", "not_ready", "deadline")
 #: Up to so many classes the whole confusion matrix is kept, beyond only hits and misses per class.
 CONFUSION_CLASSES = 20
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
 
 from app.answers import Reply
+from app.errors import BadInput
 from app.predictor import Answer
 from app.served import Loaded
 from app.service import Service
@@ -28,11 +30,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Asked:
-    """Rows (n, …) for a model, and how its answer is written."""
+    """Rows (n, …) for a model, how its answer is written, and how long that may wait in a queue."""
 
     loaded: Loaded
     rows: NDArray[Any]
     reply: Callable[[Answer], Reply]
+    timeout_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -51,4 +54,19 @@ class Prediction:
         return re.compile(re.sub(r"<(\w+)>", r"(?P<\1>[^/]+)", self.rule))
 
     def ask(self, service: Service, request: Request, parts: Mapping[str, str]) -> Asked:
-        return self.read(service, request, **parts)
+        """What the request asks, with the least of the timeouts that its header, its protocol and the settings give."""
+        asked = self.read(service, request, **parts)
+        timeouts = (asked.timeout_seconds, _timeout(request.headers.get("x-request-timeout")), service.settings.timeout_seconds)
+        return replace(asked, timeout_seconds=min(seconds for seconds in timeouts if seconds is not None))
+
+
+def _timeout(header: str | None) -> float | None:
+    if header is None:
+        return None
+    try:
+        seconds = float(header)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise BadInput(f"X-Request-Timeout is {header[:40]!r}, expected seconds, as in 0.5")
+    return seconds
