@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -13,6 +15,7 @@ from app.errors import BadInput
 from app.feedback import Feedback
 from app.served import Loaded, Served
 from app.settings import Settings
+from models.manifest import Input
 from models.store import Store
 from monitoring import secret
 from monitoring.label_log import LabelLog
@@ -23,7 +26,7 @@ from monitoring.shared_counts import SharedCounts, server_counts
 from monitoring.watch import Subjects, Watch
 
 #: The routes that requests are counted by; the last stands for all others.
-ROUTES = ("/", "/predict", "/feedback", "/monitor", "/metrics", "/samples", "/healthz", "/readyz", "other")
+ROUTES = ("/", "/predict", "/feedback", "/monitor", "/metrics", "/samples", "/healthz", "/readyz", "/v1", "/invocations", "/ping", "other")
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,17 @@ class Service:
     counts: SharedCounts
     log: LabelLog
     draining: threading.Event
+    closed: threading.Event
 
     def read(self, body: bytes, content_type: str, name: str | None = None) -> tuple[Loaded, NDArray[Any]]:
         """The model that a request asks, and the rows that it asks about. Raises RequestError."""
         loaded = self.served.get(name)
+        return loaded, self.rows(loaded, partial(decode, body, content_type))
+
+    def rows(self, loaded: Loaded, read: Callable[[Input, Limits], NDArray[Any]]) -> NDArray[Any]:
+        """The rows that `read` finds for what a model takes. What it refuses is noted. Raises RequestError."""
         try:
-            return loaded, decode(body, content_type, loaded.published.manifest.input, self.limits)
+            return read(loaded.published.manifest.input, self.limits)
         except BadInput as error:
             self.recorder.refused(loaded.subject, error.check)
             raise
@@ -56,7 +64,10 @@ class Service:
         return {result: round(number) for result, number in zip(FEEDBACK_RESULTS, counted.tolist(), strict=True) if result != "matched"}
 
     def close(self) -> None:
-        """Count what is left and stop all threads."""
+        """Count what is left and stop all threads. Once: whoever ends the process may say it twice."""
+        if self.closed.is_set():
+            return
+        self.closed.set()
         self.served.close()
         self.recorder.close()
         self.watch.close()
@@ -82,6 +93,7 @@ def build(settings: Settings) -> Service:
         Feedback(seal, subjects, log, keep_seconds, settings.max_rows),
         server_counts(folder / "counts", server_layout(ROUTES)),
         log,
+        threading.Event(),
         threading.Event(),
     )
     served.refresh()

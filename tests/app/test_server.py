@@ -212,6 +212,8 @@ def test_what_was_answered_is_counted_although_the_server_is_told_to_stop_at_onc
 
 def test_metrics_are_valid_small_and_quick(server: LiveServer, digits8: Data, tmp_path: Path) -> None:
     labels_of(server, digits8, 300)
+    wait_for(lambda: total(server.metrics(), "veleta_drift_limit", 'window="1m"', 'signal="mean"', 'model="digits8"') > 0)
+    time.sleep(1)
     text = server.get("/metrics").text
     if promtool := shutil.which("promtool"):
         checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
