@@ -6,12 +6,12 @@ import time
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, current_app, render_template, request
+from flask import Blueprint, Response, current_app, make_response, render_template, request
 
 from app.answers import Reply, write
 from app.batching import ask
 from app.decoding import decompress, read_json
-from app.errors import NotReady, RequestError, UnknownModel, Unsupported
+from app.errors import NotReady, UnknownModel, Unsupported
 from app.feedback import summary
 from app.images import encode_png
 from app.protocols.exchange import Prediction, Request
@@ -53,9 +53,11 @@ for _prediction in PREDICTIONS:
 
 
 @routes.get("/")
-def index() -> Response | str:
+def index() -> Response:
     wants_json = request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
-    return answer(_status()) if wants_json else render_template("index.html")
+    response = answer(_status(request.args.get("model"))) if wants_json else make_response(render_template("index.html"))
+    response.vary.add("Accept")
+    return response
 
 
 @routes.post("/feedback")
@@ -121,12 +123,12 @@ def sample(name: str, number: int) -> Response:
     return Response(encode_png(loaded.samples.inputs[number]), mimetype="image/png")
 
 
-def _status() -> dict[str, Any]:
-    """What the index page is told. Alive even when no model is."""
+def _status(name: str | None) -> dict[str, Any]:
+    """What the index page is told of a model, the default one without a name. Alive even when no model is."""
     status: dict[str, Any] = {"status": "alive", "ready": False, "models": []}
     try:
-        loaded = service().served.get()
-    except RequestError:
+        loaded = service().served.get(name)
+    except NotReady:
         return status
     taken, subject = loaded.published.manifest.input, loaded.subject
     return status | {
