@@ -11,6 +11,7 @@ import pytest
 from models.store import Store
 from tests import small_models
 from tests.live_server import LiveServer, running
+from tests.made import Made, make_run
 from tests.small_models import Data
 
 
@@ -43,4 +44,11 @@ def server(shelf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Li
     root = tmp_path_factory.mktemp("served") / "store"
     shutil.copytree(shelf, root)
     with running(root, "--workers", "2", "--tick-seconds", "0.2") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    """`make run`, once for all tests that look at what comes of it."""
+    with make_run(tmp_path_factory.mktemp("made")) as found:
         yield found

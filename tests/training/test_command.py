@@ -1,0 +1,151 @@
+"""The command: bad input gives one sentence and changes nothing; a killed training leaves nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.training.runs import ROOT, veleta_train
+
+pytestmark = pytest.mark.training
+
+
+def everything_in(store: Path) -> list[str]:
+    return [str(path.relative_to(store)) for path in store.rglob("*")] if store.exists() else []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--data", "numbers"], ["'numbers'", "digits, mnist, fashion-mnist"]),
+        (["--data", "."], ["train-images-idx3-ubyte"]),
+        (["nowhere.toml"], ["nowhere.toml", "No such file"]),
+        (["--set", "epoch=3"], ["'epoch'", "epochs"]),
+        (["--set", "epochs=0"], ["epochs is 0"]),
+        (["--set", "batch_size=-1"], ["batch_size is -1"]),
+        (["--set", "epochs=many"], ["'many'", "whole number"]),
+        (["--set", "optimizer=magic"], ["'magic'", "adadelta"]),
+        (["--set", "layers.0.kind=Magic"], ["layers.0", "'Magic'", "Conv2D"]),
+        (["--set", "layers.1.filters=none"], ["layers.1"]),
+        (["--name", "No Name"], ["'No Name'", "a-z"]),
+        (["--name", "../up"], ["'../up'"]),
+    ],
+)
+def test_bad_input_is_one_sentence(tmp_path: Path, arguments: list[str], words: list[str]) -> None:
+    run = veleta_train(tmp_path / "store", *arguments)
+    sentence = run.err.splitlines()[-1]
+    assert run.code == 1
+    assert run.out == ""
+    assert sentence.startswith("veleta: ")
+    assert all(word in sentence for word in words), run.err
+    assert "Traceback" not in run.err
+    assert everything_in(tmp_path / "store") == []
+
+
+def test_unknown_option_is_a_usage_error(tmp_path: Path) -> None:
+    assert veleta_train(tmp_path, "--epochs", "3").code == 2
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere; the next test has a store that nobody can write")
+def test_unwritable_store(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    run = veleta_train(tmp_path / "store")
+    assert (run.code, run.err.count("\n")) == (1, 1)
+    assert "cannot be written" in run.err
+
+
+def test_a_store_that_is_a_file_is_told_before_training(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("not a folder")
+    run = veleta_train(tmp_path / "store")
+    assert (run.code, run.err.count("\n")) == (1, 1)
+    assert "cannot be written" in run.err
+    assert "--store" in run.err
+
+
+def test_without_the_train_extra(tmp_path: Path) -> None:
+    """As where TensorFlow is not installed: no module can be found there."""
+    hide = (
+        "import importlib.util, sys; find = importlib.util.find_spec; "
+        "importlib.util.find_spec = lambda name, *a: None if name == 'tensorflow' else find(name, *a); "
+        "from veleta.__main__ import main; sys.exit(main(['train', '--store', sys.argv[1]]))"
+    )
+    done = subprocess.run([sys.executable, "-c", hide, str(tmp_path / "store")], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert (
+        done.stderr == "veleta: tensorflow is not installed, which training needs; install the train extra: pip install 'veleta[train]'\n"
+    )
+
+
+def test_help_does_not_load_keras() -> None:
+    code = (
+        "import sys; from veleta.__main__ import main\n"
+        "try: main(['train', '--help'])\n"
+        "finally: assert not {'keras', 'tensorflow', 'onnx'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--set" in done.stdout
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A recipe that is trained in a moment, with everything that is drawn at random: weights, order, dropout, shift."""
+    path = tmp_path / "tiny.toml"
+    path.write_text("""
+epochs = 1
+prune_epochs = 1
+max_rows = 300
+max_shift_pixels = 1
+layers = [
+    {kind = "Conv2D", filters = 4, kernel_size = 3, strides = 2, activation = "relu"},
+    {kind = "Flatten"},
+    {kind = "Dropout", rate = 0.2},
+    {kind = "Dense", units = 16},
+]
+""")
+    return path
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_killed_training_leaves_nothing(tiny: Path, tmp_path: Path, sent: signal.Signals) -> None:
+    """Killed once it has begun to write the artifacts, which is when there is most to leave behind."""
+    store, scratch = tmp_path / "store", tmp_path / "scratch"
+    scratch.mkdir()
+    command = [sys.executable, "-m", "veleta", "train", str(tiny), "--store", str(store)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(scratch)}
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not list(scratch.glob("veleta-train-*/model.onnx")):
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(sent)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert out == ""
+    assert "Traceback" not in err
+    assert everything_in(store) == []
+    if sent != signal.SIGKILL:
+        assert list(scratch.glob("veleta-*")) == []
+
+
+def test_second_version_is_the_same_and_waits(tiny: Path, tmp_path: Path) -> None:
+    """The text form says what was published and the next command; one seed gives one network."""
+    store = tmp_path / "store"
+    first, second = (veleta_train(store, str(tiny), "--name", "tiny") for _ in range(2))
+    assert (first.code, second.code) == (0, 0), first.err + second.err
+    assert first.out.splitlines()[-1] == "It is live; next: veleta serve"
+    assert second.out.splitlines()[-1] == "Another version is live; next: veleta promote tiny 2"
+    assert first.out.startswith(f"tiny/1 is published in {store / 'tiny' / '1'}")
+    one, two = (second.store.open("tiny", version).manifest for version in (1, 2))
+    assert two.training.parent_version == 1
+    assert two.training.recipe["name"] == "tiny.toml"
+    for variant in ("fp32", "pruned"):
+        assert one.variant(variant).sha256 == two.variant(variant).sha256

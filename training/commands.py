@@ -1,0 +1,109 @@
+"""The room's command: `train`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from models.commands import add_store, open_store
+from models.store import Published, Store, check_name
+from training.errors import TrainingError
+
+_NEEDED = ("keras", "tensorflow", "onnx", "h5py", "mlxtend", "tqdm")
+
+
+def configure_train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "recipe", nargs="?", type=Path, metavar="RECIPE.toml", help="what to train (default: the founding network, as the data needs it)"
+    )
+    parser.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="key=value", help="change a value of the recipe, as in epochs=10"
+    )
+    parser.add_argument("--name", help="the model's name (default: that of the data set)")
+    parser.add_argument("--data", default="digits", metavar="NAME|DIR", help="digits, mnist, fashion-mnist, or a folder of idx files")
+    add_store(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Train, publish, and say what came of it. Whatever can be known to fail is checked before Keras is even loaded."""
+    from training.data import load
+    from training.quiet import load_keras_quietly
+    from training.recipe import default_recipe, read_recipe
+
+    started = time.monotonic()
+    source = read_recipe(arguments.recipe or default_recipe(arguments.data), arguments.set)
+    if arguments.name is not None:
+        check_name(arguments.name)
+    store = open_store(arguments)
+    store.check_writable()
+    _need_the_extra()
+    dataset = load(arguments.data)
+    name = check_name(arguments.name or dataset.name)
+    signal.signal(signal.SIGTERM, _stop)  # so that the temporary folders go, too
+
+    load_keras_quietly()
+    from training.progress import Progress
+    from training.train import train as run
+
+    try:
+        published = run(source, dataset, name, store, Progress())
+    except OSError as error:
+        raise TrainingError(f"training cannot use its work folder: {error}; set TMPDIR to one with room") from error
+    result = _result(published, store, time.monotonic() - started)
+    print(json.dumps(result, ensure_ascii=False) if arguments.json else _summary(published, result))
+
+
+def _need_the_extra() -> None:
+    missing = [package for package in _NEEDED if importlib.util.find_spec(package) is None]
+    if missing:
+        raise TrainingError(f"{missing[0]} is not installed, which training needs; install the train extra: pip install 'veleta[train]'")
+
+
+def _stop(number: int, frame: Any) -> None:
+    sys.exit(128 + number)
+
+
+def _result(published: Published, store: Store, seconds: float) -> dict[str, Any]:
+    manifest = published.manifest
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "live": store.live(manifest.name) == manifest.version,
+        "folder": str(published.folder),
+        "default_variant": manifest.default_variant,
+        "seconds": round(seconds, 1),
+        "variants": [
+            {
+                "name": variant.name,
+                "accuracy": variant.metrics["accuracy"].value,
+                "bytes": variant.bytes,
+                "latency_seconds": variant.latency_seconds.batch,
+                "published": variant.published,
+                "reason": variant.reason,
+            }
+            for variant in manifest.variants
+        ],
+    }
+
+
+def _summary(published: Published, result: dict[str, Any]) -> str:
+    manifest = published.manifest
+    lines = [f"{manifest.name}/{manifest.version} is published in {published.folder} after {result['seconds']:.0f} s"]
+    for variant in manifest.variants:
+        accuracy, batch = variant.metrics["accuracy"], variant.latency_seconds.batch
+        mark = "*" if variant.name == manifest.default_variant else ""
+        lines.append(
+            f"  {variant.name + mark:<13} accuracy {accuracy.value:.4f} ({accuracy.lower:.4f} to {accuracy.upper:.4f}), "
+            f"{variant.bytes / 1e3:,.0f} kB, {batch['1'] * 1e3:.3f} ms at batch 1, {batch['32'] * 1e3:.3f} ms at batch 32"
+            + ("" if variant.published else f"; not published: {variant.reason}")
+        )
+    lines.append("  * served by default")
+    following = f"veleta promote {manifest.name} {manifest.version}" if not result["live"] else "veleta serve"
+    return "\n".join([*lines, f"{'It is live' if result['live'] else 'Another version is live'}; next: {following}"])

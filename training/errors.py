@@ -1,0 +1,25 @@
+"""What can go wrong in training for a reason that the user can mend.
+
+TrainingError         in the tree of models.errors.VeletaError
+├── DataError         no such data set, a folder without its files, a file that is not what its name says
+├── RecipeError       a recipe that cannot be read, an unknown key, a value of the wrong type or out of range
+└── ExportError       a network that cannot be written as ONNX, or whose ONNX file answers otherwise than Keras
+"""
+
+from models.errors import VeletaError
+
+
+class TrainingError(VeletaError):
+    """Training cannot go on."""
+
+
+class DataError(TrainingError):
+    """The data is not there or is not what it should be."""
+
+
+class RecipeError(TrainingError):
+    """The recipe asks for something that does not exist or cannot be."""
+
+
+class ExportError(TrainingError):
+    """The network cannot be exported faithfully."""

@@ -1,0 +1,57 @@
+"""Silence for libraries that log what only their authors need; the user of `veleta train` sees our lines alone.
+
+Only for the process of the command: TensorFlow reads these variables once, when it is loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+
+
+def load_keras_quietly() -> None:
+    """Import Keras with TensorFlow, without the lines that its C++ part writes before its own log level holds.
+
+    Raises ImportError where the train extra is not installed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever else may be configured: pruning takes its gradients there
+    with _no_stderr():
+        import keras
+
+        keras.random.SeedGenerator(0)  # makes TensorFlow start up, with all that it has to say
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """No warnings, no log lines below an error and nothing on stdout from the export tools: stdout is for the result."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+@contextlib.contextmanager
+def _no_stderr() -> Iterator[None]:
+    """C++ writes to descriptor 2 itself, so replacing sys.stderr would not do."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)

@@ -1,0 +1,60 @@
+"""The manifest of a training: what was made, how good and how fast it is, and how it came to be."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, cast
+
+from models.manifest import FORMAT, Dataset, Input, Manifest, Training, Variant, digest
+from training.evaluate import Score
+from training.gate import choose_default, reason_against
+from training.latency import measure_latency
+from training.origin import git_commit, package_versions
+from training.parts import DataSet, Split
+from training.recipe import Source
+
+_Name = Literal["fp32", "int8", "pruned", "pruned-int8"]
+
+
+def judge(paths: dict[str, Path], scores: Mapping[str, Score], parameters: Mapping[str, int], split: Split) -> tuple[Variant, ...]:
+    """The variants with their cost and accuracy, and whether each passes the gate."""
+    latencies = measure_latency(paths, split.test.x)
+    reference = scores["fp32"].accuracy, latencies["fp32"]
+    variants = []
+    for name, path in paths.items():
+        file, accuracy, latency = digest(path), scores[name].accuracy, latencies[name]
+        reason = None if name == "fp32" else reason_against(accuracy, latency, *reference)
+        variants.append(
+            Variant(
+                cast(_Name, name),
+                path.name,
+                file.sha256,
+                file.bytes,
+                parameters[name],
+                {"accuracy": accuracy},
+                latency,
+                reason is None,
+                reason,
+            )
+        )
+    return tuple(variants)
+
+
+def describe(
+    name: str, taken: Input, dataset: DataSet, split: Split, variants: tuple[Variant, ...], source: Source, parent: int | None
+) -> Manifest:
+    """The manifest, but for the number of the version and the files beside the variants, which are known last."""
+    training = Training(
+        recipe={"name": source.name} | source.recipe.to_dict(),
+        seed=source.recipe.seed,
+        dataset=Dataset(dataset.name, dataset.sha256, split.rows()),
+        git_commit=git_commit(),
+        packages=package_versions(),
+        parent_version=parent,
+        verdicts=(),
+    )
+    created = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    default = choose_default(variants)
+    return Manifest(FORMAT, name, 0, created, "classification", taken, dataset.classes, variants, default, {}, training)

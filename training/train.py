@@ -1,0 +1,78 @@
+"""Train a network, shrink it, and publish it: the page to read first.
+
+Everything is written to a folder outside the store and comes into it in one step at the end, so that a training that is killed
+leaves nothing there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+
+import keras
+
+from models.manifest import Input, Manifest, digest
+from models.store import Published, Store
+from training.card import Card, write_card
+from training.compress import shrink, write_variants
+from training.evaluate import evaluate
+from training.fit import Schedule, fit, one_hot
+from training.keras_files import write_keras_files
+from training.network import build, learner
+from training.parts import DataSet
+from training.profile import write_profile
+from training.progress import Progress
+from training.recipe import Source
+from training.record import describe, judge
+
+_FILES = ("model.json", "model.h5", "reference.npz", "card.html")
+
+
+def train(source: Source, dataset: DataSet, name: str, store: Store, progress: Progress) -> Published:
+    """Train the recipe on a data set and publish the result as the next version of `name`. Raises VeletaError."""
+    recipe = source.recipe
+
+    # Data
+    split = dataset.split(recipe.seed, recipe.max_rows)
+    classes = len(dataset.classes)
+    progress.say(f"{dataset.name}: " + ", ".join(f"{rows:,} {part}" for part, rows in split.rows().items()) + " rows")
+
+    # Network
+    keras.utils.set_random_seed(recipe.seed)
+    taken = Input("image", "float32", (None, *split.train.x.shape[1:]), "image", (0.0, 255.0))
+    network = build(recipe, split.train.x.shape[1:], classes, taken.range[1])
+
+    # Fit
+    schedule = Schedule(recipe.epochs, recipe.max_updates, recipe.patience, recipe.batch_size)
+    targets = one_hot(split.train.y, classes)
+    history = fit(learner(network, recipe), split.train, targets, split.validation, schedule, progress, "training")
+
+    # Compress
+    pruned, tuning = shrink(network, recipe, split, targets, progress)
+
+    with tempfile.TemporaryDirectory(prefix="veleta-train-") as folder:
+        work = Path(folder)
+
+        # Export
+        paths = write_variants(work, network, pruned, recipe, split, progress)
+        write_keras_files(network, work)
+
+        # Evaluate
+        progress.say(f"evaluating on {len(split.test):,} test rows")
+        scores = {variant: evaluate(path, split.test, classes) for variant, path in paths.items()}
+        parameters = {variant: (pruned if "pruned" in variant else network).count_params() for variant in paths}
+        variants = judge(paths, scores, parameters, split)
+
+        # Profile
+        write_profile(work / "reference.npz", split.test, scores, taken, recipe.seed)
+
+        # Publish
+        described = describe(name, taken, dataset, split, variants, source, store.live(name))
+
+        def manifest(version: int) -> Manifest:
+            numbered = dataclasses.replace(described, version=version)
+            write_card(work / "card.html", Card(numbered, source, dataset, history, tuning, scores))
+            return dataclasses.replace(numbered, files={file: digest(work / file) for file in _FILES})
+
+        return store.publish(name, work, manifest)
