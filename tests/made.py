@@ -55,7 +55,11 @@ def _copy_checkout(target: Path) -> None:
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
-    (target / ".venv").symlink_to(ROOT / ".venv")
+    (target / ".venv").mkdir()
+    for part in (ROOT / ".venv").iterdir():
+        if part.name != ".installed":
+            (target / ".venv" / part.name).symlink_to(part)
+    (target / ".venv/.installed").touch()  # newer than what it was made from, or make would install the copy over the checkout
 
 
 def _ready(made: Made) -> bool:

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.factory import create_app
+from app.fast_lane import FastLane
 from app.settings import resolve
 
 
@@ -22,6 +23,11 @@ def flask_app(shelf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     app = create_app(resolve(flags, {}, {})[0])
     yield app
     app.extensions["veleta"].close()
+
+
+@pytest.fixture(scope="module")
+def lane(flask_app: Flask) -> FastLane:
+    return FastLane(flask_app, 4)
 
 
 @pytest.fixture

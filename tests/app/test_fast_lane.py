@@ -57,6 +57,7 @@ def by_both(lane: FastLane, client: FlaskClient, path: str, sent: dict[str, Any]
     request = builder.get_request()
     body, headers = request.get_data(), dict(request.headers)
     headers["Content-Length"] = str(len(body))
+    headers.setdefault("X-Request-Id", "one-for-both")
     slow = client.post(path, data=body, headers={name: value for name, value in headers.items() if name != "Host"})
     fast = asyncio.run(call(lane, path, headers, body, pieces))
     return fast, (slow.status_code, {name.lower(): value for name, value in slow.headers.items()}, slow.data)

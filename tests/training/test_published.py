@@ -68,8 +68,7 @@ def test_manifest_says_how_the_version_came_to_be(published: Published, split: S
 
 
 def test_network_is_the_founding_one(network: Any) -> None:
-    served = [type(layer).__name__ for layer in network.layers if not type(layer).__name__.startswith("Random")]
-    assert [layer.name for layer in network.layers if layer.name == "shift"] == ["shift"]
+    served = [type(layer).__name__ for layer in network.layers]
     assert served == ["Rescaling", "Conv2D", "Conv2D", "MaxPooling2D", "Dropout", "Flatten", "Dense", "Dropout", "Dense"]
     assert network.count_params() == 1_199_882
 
@@ -82,7 +81,7 @@ def test_architecture_names_no_class_of_ours(published: Published) -> None:
 
 
 def test_fp32_answers_as_the_network_that_keras_loads(published: Published, network: Any, split: Split) -> None:
-    expected = network.predict(split.test.x, verbose=0)
+    expected = np.asarray(network(split.test.x.astype(np.float32)))  # called plainly, as somebody else would
     found = answer(published.path("fp32"), split.test.x, 7)[0]
     assert np.abs(found - expected).max() < 1e-4
     assert np.array_equal(found.argmax(1), expected.argmax(1))

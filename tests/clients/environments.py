@@ -1,0 +1,49 @@
+"""Environments of programs that others wrote, each by itself: their needs contradict each other's and ours.
+
+An environment is made once, from the pinned list beside this file, in `.venv-clients/NAME` of the checkout; and anew when the list changes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.live_server import ROOT
+
+FOLDER = ROOT / ".venv-clients"
+_UNREACHABLE = ("Failed to establish a new connection", "Name or service not known", "Temporary failure in name resolution", "timed out")
+
+
+def python_of(name: str) -> Path:
+    """The interpreter of the environment of that name, made if it is not there. Raises AssertionError with pip's words.
+
+    A registry that cannot be reached skips the test, but not in CI.
+    """
+    wanted = Path(__file__).with_name(f"{name}.txt").read_text(encoding="utf-8")
+    home = FOLDER / name
+    made = home / ".made-from.txt"
+    FOLDER.mkdir(exist_ok=True)
+    with (FOLDER / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several test runs may want it at once
+        if not made.exists() or made.read_text(encoding="utf-8") != wanted:
+            shutil.rmtree(home, ignore_errors=True)
+            _make(home, Path(__file__).with_name(f"{name}.txt"))
+            made.write_text(wanted, encoding="utf-8")
+    return home / "bin" / "python"
+
+
+def _make(home: Path, wanted: Path) -> None:
+    # Debian's python3 may lack ensurepip; the pip that is here installs into the other environment.
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
+    install = ["install", "--quiet", "--disable-pip-version-check", "--requirement", wanted]
+    command = [sys.executable, "-m", "pip", "--python", home / "bin" / "python", *install]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode and not os.environ.get("CI") and any(sign in done.stderr for sign in _UNREACHABLE):
+        pytest.skip(f"pip cannot reach a registry to install {wanted.name}")
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,72 @@
+"""The short form of the serving benchmark runs through and fails no request. It never judges a time: other things run here as well."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.serving.load import NoWrk, find_wrk
+from tests.live_server import ROOT, clean_environment
+
+CELLS = {"json_1", "binary_1", "json_32", "binary_32"}
+
+
+@pytest.fixture(scope="module")
+def short_run(shelf: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    """What the short form printed, and the same as data."""
+    try:
+        find_wrk()
+    except NoWrk as error:
+        if "CI" in os.environ:
+            raise
+        pytest.skip(str(error))
+    folder = tmp_path_factory.mktemp("benchmark")
+    store, file = shutil.copytree(shelf, folder / "store", ignore=shutil.ignore_patterns(".veleta")), folder / "figures.json"
+    words = ["--short", "--store", str(store), "--model", "digits8", "--json", str(file)]
+    command = [sys.executable, "-m", "benchmarks.serving", *words]
+    done = subprocess.run(command, cwd=ROOT, env=clean_environment(), capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, json.loads(file.read_text(encoding="utf-8"))
+
+
+def test_every_cell_is_measured_and_no_request_fails(short_run: tuple[str, dict[str, Any]]) -> None:
+    figures = short_run[1]
+    assert figures["absent"] == {}
+    for served in (figures["veleta"], figures["peers"]["flask"]):
+        assert set(served["cells"]) == CELLS
+        for load in served["cells"].values():
+            assert load["requests"] > 0
+            assert load["failed"] == 0
+
+
+def test_the_anchors_give_a_limit(short_run: tuple[str, dict[str, Any]]) -> None:
+    anchors = short_run[1]["anchors"]
+    raw, bare = max(anchors["raw"].values()), anchors["bare"]["per_second"]
+    assert anchors["limit"]["json_1"] == pytest.approx(1 / (1 / raw + 1 / bare))
+    assert anchors["limit"]["binary_32"] == pytest.approx(32 / (32 / raw + 1 / bare))
+
+
+def test_the_manners_are_measured(short_run: tuple[str, dict[str, Any]]) -> None:
+    manners = short_run[1]["manners"]
+    assert manners["crowd"]["failed"] == manners["soak"]["failed"] == 0
+    assert manners["overload"]["statuses"].get("200", 0) > 0
+    assert set(manners["overload"]["statuses"]) <= {"200", "429", "504"}
+    assert 0 < manners["worker_pss_mib"] <= manners["worker_rss_mib"]
+    assert manners["soak_memory"]["early_mib"] > 0
+
+
+def test_the_table_names_every_server_and_every_goal(short_run: tuple[str, dict[str, Any]]) -> None:
+    text, figures = short_run
+    for title in ("raw ONNX Runtime", "bare ASGI server", "limit", "Veleta", "by the limit", "Flask"):
+        assert any(line.strip().startswith(title) for line in text.splitlines())
+    marks = {True: "reached", False: "NOT REACHED", None: "not measured"}
+    for goal in figures["goals"]:
+        assert any(line.startswith(marks[goal["reached"]]) and goal["title"] in line for line in text.splitlines())
+    assert {goal["title"] for goal in figures["goals"] if goal["reached"] is None} >= {"one image, JSON: by PyTriton"}
