@@ -6,7 +6,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint c
 STORE := $(if $(VELETA_STORE),$(VELETA_STORE),models)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint check test-training test-serving test-browser docker-check format clean
+.PHONY: help install run test lint test-training test-serving test-clients test-browser docker-check format clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ run: $(VENV)/.installed ## train the default model if the store is empty, and se
 	fi
 	@exec $(VENV)/bin/veleta serve
 
-test: lint test-training test-serving test-browser docker-check ## install what is missing and run every test
+test: lint test-training test-serving test-clients test-browser docker-check ## install what is missing and run every test
 
 lint: $(VENV)/.installed ## style, types and layers
 	$(VENV)/bin/ruff check .
@@ -32,7 +32,10 @@ test-training: $(VENV)/.installed ## the tests that need TensorFlow
 	$(VENV)/bin/python -m pytest -q -m training
 
 test-serving: $(SERVING)/.installed ## the tests of everything else, where TensorFlow is not installed
-	$(SERVING)/bin/python -m pytest -q -m "not training and not browser" --ignore=training --ignore=tests/training
+	$(SERVING)/bin/python -m pytest -q -m "not training and not browser and not clients" --ignore=training --ignore=tests/training
+
+test-clients: $(VENV)/.installed ## the protocols with clients that others wrote, each in an environment of its own
+	$(VENV)/bin/python -m pytest -q -m clients tests/clients
 
 test-browser: $(VENV)/.installed ## the page in a real Chromium
 	tests/system_packages
