@@ -6,7 +6,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint c
 STORE := $(if $(VELETA_STORE),$(VELETA_STORE),models)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint test-training test-serving test-clients test-browser docker-check format clean
+.PHONY: help install run test lint test-training test-serving test-clients test-browser docker-check format clean packages
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ run: $(VENV)/.installed ## train the default model if the store is empty, and se
 	fi
 	@exec $(VENV)/bin/veleta serve
 
-test: lint test-training test-serving test-clients test-browser docker-check ## install what is missing and run every test
+test: packages lint test-training test-serving test-clients test-browser docker-check ## install what is missing and run every test
 
 lint: $(VENV)/.installed ## style, types and layers
 	$(VENV)/bin/ruff check .
@@ -37,9 +37,11 @@ test-serving: $(SERVING)/.installed ## the tests of everything else, where Tenso
 test-clients: $(VENV)/.installed ## the protocols with clients that others wrote, each in an environment of its own
 	$(VENV)/bin/python -m pytest -q -m clients tests/clients
 
-test-browser: $(VENV)/.installed ## the page in a real Chromium
-	tests/system_packages
+test-browser: packages $(VENV)/.installed ## the page in a real Chromium
 	$(VENV)/bin/python -m pytest -q -m browser tests/browser
+
+packages: ## Debian packages that the tests use: installed as root, named otherwise
+	@tests/system_packages
 
 docker-check: $(VENV)/.installed ## lint the Dockerfile
 	$(VENV)/bin/hadolint Dockerfile

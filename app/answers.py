@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from app.errors import Overloaded, RequestError
+from app.errors import BadInput, Overloaded, RateLimited, RequestError, Unauthorized
 from app.predictor import Answer
 from app.served import Loaded
 from monitoring.receipt import Seal
@@ -38,31 +38,45 @@ def write(data: Any) -> bytes:
 def to_json(loaded: Loaded, answer: Answer, seal: Seal, now: float) -> bytes:
     """The answer of /predict. `now` goes into the ids."""
     subject = loaded.subject
-    classes, mark = subject.manifest.classes, subject.fingerprint
+    classes = subject.manifest.classes
     chosen = answer.probabilities.argmax(axis=1).tolist()
     predictions = [
         {
-            "id": seal.close(mark, now, number, float(row[number])),
+            "id": receipt,
             "label": classes[number],
             "class": number,
             "confidence": row[number],
             "probabilities": row,
         }
-        for number, row in zip(chosen, answer.probabilities, strict=True)
+        for receipt, number, row in zip(receipts(loaded, answer, seal, now), chosen, answer.probabilities, strict=True)
     ]
     manifest = subject.manifest
     return write({"model": manifest.name, "version": str(manifest.version), "variant": subject.variant, "predictions": predictions})
+
+
+def receipts(loaded: Loaded, answer: Answer, seal: Seal, now: float) -> list[str]:
+    """The id of each row's answer, as /feedback takes it. Raises BadInput for an answer that is not a number."""
+    chosen, best = answer.probabilities.argmax(axis=1).tolist(), answer.probabilities.max(axis=1).tolist()
+    if not all(map(math.isfinite, best)):
+        lowest, highest = loaded.subject.manifest.input.range
+        raise BadInput(f"the values are so far outside {lowest:g} to {highest:g} that the model's answer is not a number", "range")
+    return [seal.close(loaded.subject.fingerprint, now, number, share) for number, share in zip(chosen, best, strict=True)]
 
 
 def explain(error: Exception, what: str, recorder: Recorder) -> Reply:
     """The reply to an error. What the client did is told to the client; what we did, to the log."""
     if isinstance(error, RequestError):
         if error.status in _REJECTIONS:
-            recorder.rejected(_REJECTIONS[error.status])
-        later = _retry_after(error.seconds) if isinstance(error, Overloaded) else ()
-        return Reply(write({"error": str(error)}), error.status, (*Reply.headers, *later))
+            recorder.rejected("rate_limit" if isinstance(error, RateLimited) else _REJECTIONS[error.status])
+        return Reply(write({"error": str(error)}), error.status, (*Reply.headers, *_headers(error)))
     _log.error("%s failed", what, exc_info=error)
     return Reply(write({"error": "something went wrong in the server; its log says what"}), 500)
+
+
+def _headers(error: RequestError) -> tuple[tuple[str, str], ...]:
+    if isinstance(error, Unauthorized):
+        return (("www-authenticate", f'{error.scheme} realm="veleta"'),)
+    return _retry_after(error.seconds) if isinstance(error, Overloaded | RateLimited) else ()
 
 
 def _retry_after(seconds: float) -> tuple[tuple[str, str], ...]:

@@ -109,7 +109,7 @@ class Batcher:
                     waiting.answer.set_exception(error)
                 else:
                     answer = done.result()
-                    waiting.answer.set_result(Answer(answer.probabilities[start:end], answer.embedding[start:end]))
+                    waiting.answer.set_result(Answer(answer.probabilities[start:end], answer.embedding[start:end], answer.seconds))
             start = end
         loop = asyncio.get_running_loop()
         self._measure(start, loop.time())
@@ -142,8 +142,9 @@ def ask(loaded: Loaded, rows: NDArray[Any], recorder: Recorder) -> Answer:
     """Let a model answer, and note what it answered."""
     began = time.perf_counter()
     answer = loaded.predictor.predict(rows)
-    recorder.predicted(loaded.subject, Batch(rows, answer.probabilities), time.perf_counter() - began)
-    return answer
+    seconds = time.perf_counter() - began
+    recorder.predicted(loaded.subject, Batch(rows, answer.probabilities), seconds)
+    return Answer(answer.probabilities, answer.embedding, seconds)
 
 
 def _settle(done: asyncio.Future[Answer], call: Any, *arguments: Any) -> None:

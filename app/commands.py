@@ -1,21 +1,30 @@
-"""The server's commands: `serve`."""
+"""The server's commands: `serve`, and `predict`, its client."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import os
+from pathlib import Path
+from typing import Any
 
+from app import client
 from app.settings import Settings, resolve
 from models.configuration import read_file
+
+#: Settings without a flag: a secret does not belong in the list of processes. They are not printed either.
+_SECRETS = ("secret", "admin_token")
 
 
 def configure_serve(parser: argparse.ArgumentParser) -> None:
     for part in dataclasses.fields(Settings):
-        if part.name != "secret":  # a secret does not belong in the list of processes
+        if part.name not in _SECRETS:
             default = f" (default {part.default})" if part.default not in ("", 0) else ""
             flag = f"--{part.name.replace('_', '-')}"
-            parser.add_argument(flag, dest=part.name, metavar=part.name.split("_")[-1].upper(), help=part.metadata["help"] + default)
+            alone: dict[str, Any] = {"nargs": "?", "const": "true"} if isinstance(part.default, bool) else {}
+            metavar = "true|false" if alone else part.name.split("_")[-1].upper()
+            parser.add_argument(flag, dest=part.name, metavar=metavar, help=part.metadata["help"] + default, **alone)
     parser.add_argument("--show-config", action="store_true", help="print each setting and where it came from, and stop")
 
 
@@ -23,9 +32,29 @@ def serve(arguments: argparse.Namespace) -> None:
     settings, origins = resolve(vars(arguments), os.environ, read_file())
     if arguments.show_config:
         for name, origin in origins.items():
-            value = "(set)" if name == "secret" and settings.secret else getattr(settings, name)
+            value = "(set)" if name in _SECRETS and getattr(settings, name) else getattr(settings, name)
             print(f"{name:<16} {value!s:<20} {origin}")
         return
     from app.server import serve as run
 
     run(settings)
+
+
+def configure_predict(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="an image, JSON, a .npy file or raw values")
+    parser.add_argument("--url", default="http://127.0.0.1:8000", help="the server (default %(default)s)")
+    parser.add_argument("--model", metavar="NAME", default="", help="the model; without it the server's default one")
+    parser.add_argument("--key-file", metavar="FILE", type=Path, help="a file with the API key, if the server wants one")
+    parser.add_argument("--timeout", metavar="SECONDS", type=float, default=60.0, help="time to wait for an answer (default 60)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def predict(arguments: argparse.Namespace) -> None:
+    key = client.read(arguments.key_file).decode("latin-1").strip() if arguments.key_file else ""
+    answers = client.ask(arguments.url, arguments.model, arguments.files, key, arguments.timeout)
+    if arguments.json:
+        print(json.dumps({"files": [{"file": str(file), **answer} for file, answer in answers]}, ensure_ascii=False))
+        return
+    for file, answer in answers:
+        for prediction in answer["predictions"]:
+            print(f"{file}\t{prediction['label']}\t{prediction['confidence']:.4f}", flush=True)

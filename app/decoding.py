@@ -59,12 +59,22 @@ def decode(body: bytes, content_type: str, taken: Input, limits: Limits) -> NDAr
     mimetype, options = parse_options_header(content_type)
     files = _files(body, mimetype, options) if mimetype == "multipart/form-data" else [body]
     parts = [_rows(file, mimetype, taken, limits) for file in files]
-    rows = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    return hold(np.concatenate(parts) if len(parts) > 1 else parts[0], taken, limits)
+
+
+def from_values(values: Any, taken: Input, limits: Limits) -> NDArray[Any]:
+    """Rows (n, …) in the model's dtype out of a list of instances, each in the model's shape or flat. Raises BadInput or OverLimit."""
+    return hold(fit(_numbers(values), taken, batch_only=True), taken, limits)
+
+
+def hold(rows: NDArray[Any], taken: Input, limits: Limits) -> NDArray[Any]:
+    """Rows (n, …) in the model's dtype, held against the limits. Raises BadInput or OverLimit."""
     if not len(rows):
         raise BadInput("there are no instances, expected at least one", "shape")
     if len(rows) > limits.max_rows:
         raise OverLimit(f"the request has {len(rows)} instances", "max_rows", limits.max_rows)
-    rows = rows.astype(taken.dtype, copy=False)
+    with np.errstate(over="ignore"):  # what is too large for the model's dtype is refused below
+        rows = rows.astype(taken.dtype, copy=False)
     if rows.dtype.kind == "f" and not np.isfinite(rows).all():
         raise BadInput("the instances hold NaN or an infinite value, expected finite numbers", "not_finite")
     return rows
@@ -105,7 +115,7 @@ def _rows(body: bytes, mimetype: str, taken: Input, limits: Limits) -> NDArray[A
     if is_image(body):
         return _image(body, taken, limits)
     if body.startswith(_NPY):
-        return _fit(_npy(body), taken, batch_only=False)
+        return fit(_npy(body), taken, batch_only=False)
     if body.lstrip()[:1] in (b"{", b"["):
         try:
             return _instances(read_json(body), taken)
@@ -130,8 +140,8 @@ def _instances(data: Any, taken: Input) -> NDArray[Any]:
     if isinstance(data, dict):
         if "instances" not in data:
             raise BadInput(f"the JSON object has no 'instances' but {sorted(data)[:3]}, expected {{\"instances\": [...]}}")
-        return _fit(_numbers(data["instances"]), taken, batch_only=True)
-    return _fit(_numbers(data), taken, batch_only=False)
+        return fit(_numbers(data["instances"]), taken, batch_only=True)
+    return fit(_numbers(data), taken, batch_only=False)
 
 
 def _numbers(data: Any) -> NDArray[Any]:
@@ -194,7 +204,7 @@ def _plausible(values: NDArray[Any], taken: Input) -> bool:
         return bool(np.all((values == 0) | ((values >= lowest) & (values <= highest) & (np.abs(values) > 1e-20))))
 
 
-def _fit(array: NDArray[Any], taken: Input, batch_only: bool) -> NDArray[Any]:
+def fit(array: NDArray[Any], taken: Input, batch_only: bool) -> NDArray[Any]:
     """The array as rows: each in the model's shape, without its axes of length 1, or flat."""
     shape = _row_shape(taken)
     if array.ndim and _is_row(array.shape[1:], shape):

@@ -2,6 +2,8 @@
 
 RequestError
 ├── BadInput       400  the data is not what the model takes; `check` says which check it failed
+├── Unauthorized   401  without an API key that is one
+├── Forbidden      403  for administrators only, or for other API keys
 ├── UnknownModel   404
 ├── OverLimit      413  larger than a limit of the settings, which is named
 ├── Unsupported    415  a kind of body or encoding that nobody here reads
@@ -25,6 +27,20 @@ class BadInput(RequestError):
     def __init__(self, message: str, check: str = "type") -> None:
         super().__init__(message)
         self.check = check
+
+
+class Unauthorized(RequestError):
+    """No API key, or none that is known. A browser is asked for it in the one form that browsers know."""
+
+    status = 401
+
+    def __init__(self, message: str = "", in_browser: bool = False) -> None:
+        super().__init__(message or "this needs an API key that the server knows, as X-API-Key: KEY or Authorization: Bearer KEY")
+        self.scheme = "Basic" if in_browser else "Bearer"
+
+
+class Forbidden(RequestError):
+    status = 403
 
 
 class UnknownModel(RequestError):
@@ -53,6 +69,16 @@ class Overloaded(RequestError):
 
     def __init__(self, rows: int, seconds: float) -> None:
         super().__init__(f"the queue is full: {rows} instances wait; come again in {seconds:.2g} seconds, or send to another server")
+        self.seconds = seconds
+
+
+class RateLimited(RequestError):
+    """More requests per second than one caller may send. `seconds` is when the next one will be let in."""
+
+    status = 429
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"this is more than the limit rate_limit allows one caller; come again in {seconds:.2g} seconds")
         self.seconds = seconds
 
 

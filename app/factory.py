@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import atexit
 import os
-import time
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from app.answers import Reply, explain, write
+from app.description.routes import routes as description_routes
 from app.errors import OverLimit
+from app.protocols import model_status, open_inference_routes, ping
 from app.routes import routes, send
 from app.service import ROUTES, Service, build
 from app.settings import Settings, resolve
@@ -28,9 +29,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or resolve({}, os.environ, read_file())[0]
     app = Flask("app")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.url_map.merge_slashes = False  # clients of /v2 send an empty version as `versions//infer`, and mean the one that is served
     service = build(settings)
     app.extensions["veleta"] = service
     app.register_blueprint(routes)
+    app.register_blueprint(open_inference_routes.routes)
+    app.register_blueprint(model_status.routes)
+    app.register_blueprint(ping.routes)
+    app.register_blueprint(description_routes)
     _count_requests(app, service)
     _explain_errors(app, service)
     atexit.register(service.close)
@@ -40,14 +46,20 @@ def create_app(settings: Settings | None = None) -> Flask:
 def _count_requests(app: Flask, service: Service) -> None:
     @app.before_request
     def began() -> None:
-        g.began = time.perf_counter()
-        service.recorder.began()
+        g.visit = service.door.enter(request.method, request.path, _headers(), request.remote_addr)
+        service.door.admit(g.visit)
 
     @app.after_request
     def ended(response: Response) -> Response:
         response.headers.update(HEADERS)
-        service.recorder.requested(_route(), response.status_code, time.perf_counter() - g.began)
+        if g.visit.request_id:
+            response.headers["X-Request-Id"] = g.visit.request_id
+        service.door.leave(g.visit, _route(), response.status_code)
         return response
+
+
+def _headers() -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers.items()}
 
 
 def _route() -> str:

@@ -5,7 +5,8 @@ The same decoders, predictor and encoders as in `routes`, so the same bytes; onl
 
 from __future__ import annotations
 
-import time
+import logging
+import os
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -21,12 +22,14 @@ from app.factory import HEADERS
 from app.protocols.exchange import Prediction, Request
 from app.protocols.table import find
 from app.service import Service
+from app.visit import Visit
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _CLIENT_GONE = 499
+_log = logging.getLogger("veleta")
 _HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
@@ -55,6 +58,17 @@ class FastLane:
         """Be ready no longer; what comes all the same is answered."""
         self._service.draining.set()
 
+    @property
+    def draining(self) -> bool:
+        return self._service.draining.is_set()
+
+    def end_if_hanging(self) -> None:
+        """End this process if a call of a model does not come back: nothing else frees its thread. What was answered is counted."""
+        if call := self._service.calls.hanging():
+            _log.critical("%s has not answered for %.0f seconds; this worker ends and another takes its place", call.key, call.seconds)
+            self._service.recorder.flush()
+            os._exit(1)
+
     def close(self) -> None:
         """Count what is left, in order, and stop."""
         self._batcher.close()
@@ -69,35 +83,37 @@ class FastLane:
                 return
 
     async def _predict(self, scope: Message, receive: Receive, send: Send, prediction: Prediction, parts: Mapping[str, str]) -> None:
-        began = time.perf_counter()
-        recorder = self._service.recorder
-        recorder.began()
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        address, _ = scope.get("client") or ("", 0)
+        visit = self._service.door.enter("POST", scope["path"], headers, address)
         status = _CLIENT_GONE
         try:
-            reply = await self._reply(scope, receive, prediction, parts)
+            reply = await self._reply(visit, scope, receive, prediction, parts)
             status = reply.status
-            await _send(send, reply)
+            await _send(send, reply, visit)
         except _GoneError:
             pass
         finally:
-            recorder.requested(prediction.route, status, time.perf_counter() - began)
+            self._service.door.leave(visit, prediction.route, status)
 
-    async def _reply(self, scope: Message, receive: Receive, prediction: Prediction, parts: Mapping[str, str]) -> Reply:
+    async def _reply(self, visit: Visit, scope: Message, receive: Receive, prediction: Prediction, parts: Mapping[str, str]) -> Reply:
         try:
-            request = await self._request(scope, receive)
+            self._service.door.admit(visit)
+            request = await self._request(visit, scope, receive)
+            self._service.calls.check()
             self._batcher.admit()
             asked = prediction.ask(self._service, request, parts)
             return asked.reply(await self._batcher.predict(asked.loaded, asked.rows, asked.timeout_seconds or 0))
         except _GoneError:
             raise
         except Exception as error:  # both lanes answer whatever happens
-            return explain(error, f"POST {scope['path']}", self._service.recorder)
+            return explain(error, f"POST {visit.path}", self._service.recorder)
 
-    async def _request(self, scope: Message, receive: Receive) -> Request:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    async def _request(self, visit: Visit, scope: Message, receive: Receive) -> Request:
+        headers = visit.headers
         body = await _read(headers, receive, self._service.limits.max_body_bytes)
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)) if scope["query_string"] else {}
-        return Request(scope["path"], headers, decompress(body, headers.get("content-encoding", ""), self._service.limits), query)
+        return Request(visit.path, headers, decompress(body, headers.get("content-encoding", ""), self._service.limits), query)
 
 
 async def _read(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes:
@@ -116,8 +132,10 @@ async def _read(headers: Mapping[str, str], receive: Receive, limit: int) -> byt
     raise OverLimit("the body has more bytes", "max_body_bytes", limit)
 
 
-async def _send(send: Send, reply: Reply) -> None:
+async def _send(send: Send, reply: Reply, visit: Visit) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
     headers += [(b"content-length", str(len(reply.body)).encode()), *_HEADERS]
+    if visit.request_id:
+        headers.append((b"x-request-id", visit.request_id.encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,16 +22,18 @@ _MOST_ROWS = 64
 
 @dataclass(frozen=True)
 class Answer:
-    """`probabilities` (n, classes) and `embedding` (n, features) of n rows."""
+    """`probabilities` (n, classes) and `embedding` (n, features) of n rows; `seconds` is what the call with these rows in it took."""
 
     probabilities: NDArray[np.float32]
     embedding: NDArray[np.float32]
+    seconds: float = 0.0
 
 
 class Predictor:
     """One session of ONNX Runtime."""
 
-    def __init__(self, path: Path, taken: Input, threads: int) -> None:
+    def __init__(self, path: Path, taken: Input, threads: int, running: Callable[[], AbstractContextManager[None]]) -> None:
+        """`running` gives what is entered while a call of the model is waited for."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads leave the processor to others
@@ -38,14 +42,16 @@ class Predictor:
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises a dozen kinds without a common one
             raise ManifestError(f"{path} cannot be loaded as a model; publish the version again") from error
-        outputs = {output.name for output in self._session.get_outputs()}
-        if not {"probabilities", "embedding"} <= outputs:
+        outputs = [output.name for output in self._session.get_outputs()]
+        if not {"probabilities", "embedding"} <= set(outputs):
             raise ManifestError(f"{path} has the outputs {sorted(outputs)}, expected probabilities and embedding; export it again")
-        self._taken = taken
+        self._taken, self._running = taken, running
+        #: Values of an embedding, or None if that is not fixed.
+        self.features = features if isinstance(features := self._session.get_outputs()[outputs.index("embedding")].shape[-1], int) else None
 
     def predict(self, rows: NDArray[Any]) -> Answer:
         """Answer rows (n, …), in calls of at most 64."""
-        answers = [self._call(rows[start : start + _MOST_ROWS]) for start in range(0, len(rows), _MOST_ROWS)]
+        answers = [self._waited(rows[start : start + _MOST_ROWS]) for start in range(0, len(rows), _MOST_ROWS)]
         if len(answers) == 1:
             return Answer(*answers[0])
         probabilities, embeddings = zip(*answers, strict=True)
@@ -57,6 +63,10 @@ class Predictor:
             began = time.perf_counter()
             self._call(np.zeros((rows, *(size or 1 for size in self._taken.shape[1:])), dtype=self._taken.dtype))
         return time.perf_counter() - began
+
+    def _waited(self, rows: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        with self._running():
+            return self._call(rows)
 
     def _call(self, rows: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         probabilities, embedding = self._session.run(["probabilities", "embedding"], {self._taken.name: rows})

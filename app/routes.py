@@ -96,6 +96,7 @@ def healthz() -> Response:
 def readyz() -> Response:
     if service().draining.is_set():
         raise NotReady("the server is stopping; send to another one")
+    service().calls.check()
     service().served.get()
     return answer({"ready": True})
 

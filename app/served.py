@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from app.errors import NotReady, UnknownModel
+from app.hanging import Calls
 from app.predictor import Predictor
+from app.unloaded import Unloaded
 from models.errors import VeletaError
 from models.store import Published, Store
 from monitoring.reference import Samples, read_samples
@@ -42,9 +44,20 @@ class Loaded:
 class Served:
     """The models that answer, by name."""
 
-    def __init__(self, store: Store, variant: str, default: str, threads: int, on_load: Callable[[Subject, float], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        unloaded: Unloaded,
+        variant: str,
+        default: str,
+        threads: int,
+        calls: Calls,
+        on_load: Callable[[Subject, float], None],
+        on_look: Callable[[float], None],
+    ) -> None:
         self._store, self._variant, self._default, self._threads = store, variant, default, threads
-        self._on_load = on_load
+        self.unloaded, self._left_out = unloaded, frozenset[str]()
+        self._calls, self._on_load, self._on_look = calls, on_load, on_look
         self._loaded: dict[str, Loaded] = {}
         self._refused: dict[str, int] = {}
         self._first: dict[str, str] = {}
@@ -58,22 +71,32 @@ class Served:
         self._stop.set()
 
     def refresh(self) -> None:
-        """Load what is live and not loaded; let go what is no longer on the shelf."""
-        live = {name: version for name in self._store.names() if (version := self._store.live(name))}
+        """Load what is live and not loaded; let go what is no longer on the shelf, or was taken out of service."""
+        began_at = time.time()
+        names = set(self._store.names())
+        left_out = self.unloaded.names() & names
+        live = {name: version for name in sorted(names - left_out) if (version := self._store.live(name))}
+        self._refused = {name: version for name, version in self._refused.items() if name in live}
         for name, version in live.items():
             current = self._loaded.get(name)
             if (current is None or current.published.manifest.version != version) and self._refused.get(name) != version:
                 self._take_up(name, version)
+        for name in left_out - self._left_out:
+            _log.info("%s is unloaded", name)
+        self._left_out = left_out  # before the models go, so that none is unknown in between
         self._loaded = {name: loaded for name, loaded in self._loaded.items() if name in live}
+        self._on_look(began_at)
 
     def get(self, name: str | None = None) -> Loaded:
         """The model of that name, or the default one. Raises UnknownModel or NotReady."""
         loaded = self._loaded
-        if not loaded:
+        if not loaded and not self._left_out:
             raise NotReady("no live model is loaded; publish one with `veleta train`, or see the server's log for what is wrong with it")
-        wanted = name or self._default or self._first_published(loaded)
+        wanted = name or self._default or self._first_published(loaded.keys() | self._left_out)
+        if wanted in self._left_out and wanted not in loaded:
+            raise NotReady(f"{wanted} was unloaded; load it with POST /v2/repository/models/{wanted}/load")
         if wanted not in loaded:
-            raise UnknownModel(f"there is no model {wanted[:64]!r}; there is {', '.join(sorted(loaded))}")
+            raise UnknownModel(f"there is no model {wanted[:64]!r}; there is {', '.join(sorted(loaded)) or 'none'}")
         return loaded[wanted]
 
     def all(self) -> list[Loaded]:
@@ -94,14 +117,15 @@ class Served:
     def _load(self, name: str, version: int) -> Loaded:
         published = self._store.open(name, version)
         subject = Subject.load(published, self._variant or None)
-        predictor = Predictor(published.path(subject.variant), published.manifest.input, self._threads)
+        running = partial(self._calls.running, subject.key)
+        predictor = Predictor(published.path(subject.variant), published.manifest.input, self._threads, running)
         return Loaded(published, subject, predictor, time.time(), predictor.warm_up())
 
-    def _first_published(self, loaded: dict[str, Loaded]) -> str:
-        """The default stays what it was when another model joins."""
-        for name in loaded.keys() - self._first.keys():
+    def _first_published(self, names: Set[str]) -> str:
+        """The default stays what it was when another model joins, or when it is taken out of service itself."""
+        for name in names - self._first.keys():
             self._first[name] = self._store.open(name, self._store.versions(name)[0]).manifest.created
-        return min(loaded, key=lambda name: (self._first[name], name))
+        return min(names, key=lambda name: (self._first[name], name))
 
     def _run(self, seconds: float) -> None:
         while not self._stop.wait(seconds):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import logging
 import os
 import socket
 import sys
@@ -15,6 +14,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
+from app import keys, logs, tls, tracing
 from app.settings import Settings
 from models.errors import StoreError, VeletaError
 from models.store import Published, Store
@@ -31,10 +31,11 @@ def serve(settings: Settings) -> None:
     """Serve until a signal says stop. Raises VeletaError before anything is started, if it cannot work."""
     published = _check_models(settings)
     _check_port(settings)
+    _check_options(settings)
     with _only_server(settings):
         if not settings.secret:
             secret.read_or_make(settings.secret_path)
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+        logs.configure(settings.log_format)
         LabelLog(settings.events_file).close()
         try:
             _Gunicorn(settings, published).run()
@@ -59,11 +60,15 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             "asgi_lifespan": "on",
             "http_parser": "python",  # the C parser lost requests with bodies above 64 KiB, and needs a compiler
             "graceful_timeout": settings.grace_seconds,
-            "timeout": 60,
+            "keepalive": 5,
+            "timeout": settings.hang_seconds,
             "control_socket_disable": True,
             "worker_tmp_dir": str(_SHARED_MEMORY) if _SHARED_MEMORY.is_dir() else None,
             "proc_name": "veleta",
             "loglevel": "warning",
+            "logger_class": logs.GunicornLogger,
+            "certfile": settings.tls_cert or None,
+            "keyfile": settings.tls_key or None,
             "when_ready": lambda _: _announce(settings, self._published),
         }
         for name, value in options.items():
@@ -77,18 +82,18 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         try:
             return FastLane(create_app(self.settings), self.settings.threads)
         except VeletaError as error:
-            print(f"veleta: {error}", file=sys.stderr, flush=True)
+            logs.tell(f"veleta: {error}")
             sys.exit(_FAILED_TO_LOAD)
 
 
 def _announce(settings: Settings, published: Published) -> None:
-    address = f"http://{settings.host}:{settings.port}"
+    address = f"{'https' if settings.tls_cert else 'http'}://{settings.host}:{settings.port}"
     name, version = published.manifest.name, published.manifest.version
-    print(f"Veleta serves {name}/{version} on {address}  (Ctrl-C stops it). Draw a digit there, or try:", file=sys.stderr)
+    logs.tell(f"Veleta serves {name}/{version} on {address}  (Ctrl-C stops it). Draw a digit there, or try:")
     if published.manifest.input.kind == "image":
-        print(f"    curl -s {address}/samples/{name}/0.png | curl -s --data-binary @- {address}/predict", file=sys.stderr, flush=True)
+        logs.tell(f"    curl -s {address}/samples/{name}/0.png | curl -s --data-binary @- {address}/predict")
     else:
-        print(f"    curl -s {address}/samples/{name}", file=sys.stderr, flush=True)
+        logs.tell(f"    curl -s {address}/samples/{name}")
 
 
 def _check_models(settings: Settings) -> Published:
@@ -104,6 +109,14 @@ def _check_models(settings: Settings) -> Published:
         store.open(name).file("reference.npz")
     first = settings.model or min(names, key=lambda name: (store.open(name, store.versions(name)[0]).manifest.created, name))
     return store.open(first)
+
+
+def _check_options(settings: Settings) -> None:
+    tls.check(settings)
+    if settings.api_keys_file:
+        keys.check(Path(settings.api_keys_file))
+    if settings.otlp_endpoint:
+        tracing.check(settings.otlp_endpoint)
 
 
 def _check_port(settings: Settings) -> None:

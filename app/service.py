@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from app.decoding import Limits, decode
+from app.door import Door
 from app.errors import BadInput
 from app.feedback import Feedback
+from app.hanging import Calls
 from app.served import Loaded, Served
 from app.settings import Settings
+from app.unloaded import Unloaded
 from models.manifest import Input
 from models.store import Store
 from monitoring import secret
@@ -22,11 +27,25 @@ from monitoring.label_log import LabelLog
 from monitoring.layout import FEEDBACK_RESULTS, server_layout
 from monitoring.receipt import Seal
 from monitoring.recorder import Recorder
-from monitoring.shared_counts import SharedCounts, server_counts
+from monitoring.shared_counts import SharedCounts, alive, server_counts
 from monitoring.watch import Subjects, Watch
 
 #: The routes that requests are counted by; the last stands for all others.
-ROUTES = ("/", "/predict", "/feedback", "/monitor", "/metrics", "/samples", "/healthz", "/readyz", "/v1", "/invocations", "/ping", "other")
+ROUTES = (
+    "/",
+    "/predict",
+    "/feedback",
+    "/monitor",
+    "/metrics",
+    "/samples",
+    "/healthz",
+    "/readyz",
+    "/v2",
+    "/v1",
+    "/invocations",
+    "/ping",
+    "other",
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +54,8 @@ class Service:
 
     settings: Settings
     limits: Limits
+    door: Door
+    calls: Calls
     served: Served
     recorder: Recorder
     watch: Watch
@@ -52,10 +73,11 @@ class Service:
 
     def rows(self, loaded: Loaded, read: Callable[[Input, Limits], NDArray[Any]]) -> NDArray[Any]:
         """The rows that `read` finds for what a model takes. What it refuses is noted. Raises RequestError."""
+        began = time.perf_counter()
         try:
             return read(loaded.published.manifest.input, self.limits)
         except BadInput as error:
-            self.recorder.refused(loaded.subject, error.check)
+            self.recorder.refused(loaded.subject, error.check, time.perf_counter() - began)
             raise
 
     def feedback_totals(self) -> dict[str, int]:
@@ -63,12 +85,19 @@ class Service:
         counted = self.counts.layout.split(self.counts.total())["feedback"]
         return {result: round(number) for result, number in zip(FEEDBACK_RESULTS, counted.tolist(), strict=True) if result != "matched"}
 
+    def all_looked(self, since: float) -> bool:
+        """Whether every worker that lives has taken up what was live at that time."""
+        rows = [self.counts.layout.split(row) for row in self.counts.rows]
+        living = alive({"pid": np.array([row["pid"] for row in rows])})
+        return all(row["looked"][0] >= since for row, lives in zip(rows, living, strict=True) if lives)
+
     def close(self) -> None:
         """Count what is left and stop all threads. Once: whoever ends the process may say it twice."""
         if self.closed.is_set():
             return
         self.closed.set()
         self.served.close()
+        self.door.close()
         self.recorder.close()
         self.watch.close()
         self.log.close()
@@ -82,10 +111,22 @@ def build(settings: Settings) -> Service:
     seal = Seal(secret.check(given, "VELETA_SECRET") if given else secret.read_or_make(settings.secret_path))
     log, subjects = LabelLog(settings.events_file), Subjects(store)
     recorder = Recorder(folder, ROUTES)
-    served = Served(store, settings.variant, settings.model, settings.model_threads, recorder.loaded)
+    calls = Calls(settings.hang_seconds)
+    served = Served(
+        store,
+        Unloaded(folder / "unloaded"),
+        settings.variant,
+        settings.model,
+        settings.model_threads,
+        calls,
+        recorder.loaded,
+        recorder.looked,
+    )
     service = Service(
         settings,
         Limits(settings.max_body_bytes, settings.max_rows, settings.max_pixels),
+        Door(settings, recorder),
+        calls,
         served,
         recorder,
         Watch(folder, subjects, log, settings.tick_seconds, keep_seconds),

@@ -14,9 +14,11 @@ from models import configuration
 from models.errors import VeletaError
 from models.manifest import VARIANTS
 
+_TRUTHS = {"true": True, "false": False}
 
-def _setting(default: Any, help_text: str, least: float | None = None, most: float | None = None) -> Any:
-    return field(default=default, metadata={"help": help_text, "least": least, "most": most})
+
+def _setting(default: Any, help_text: str, least: float | None = None, most: float | None = None, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"help": help_text, "least": least, "most": most, "choices": choices})
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Settings:
     events: str = _setting("", "the file of the event store (SQLite); empty: events.db in the state folder")
     secret_file: str = _setting("", "the file of the secret that signs ids; empty: made and kept beside the event store")
     secret: str = _setting("", "the secret itself; by environment only")
+    admin_token: str = _setting("", "the token that may load and unload models; by environment or file only; empty: nobody may")
     tick_seconds: float = _setting(5.0, "time between two ticks of the watch", 0.05, 3600)
     label_days: float = _setting(30.0, "days after which a label for a prediction is too late", 0.0001, 3650)
     reload_seconds: float = _setting(1.0, "time between two looks for a new live version", 0.05, 3600)
@@ -44,6 +47,16 @@ class Settings:
     max_body_bytes: int = _setting(32 * 2**20, "largest body of a request, also after decompression", 1, 2**40)
     max_rows: int = _setting(4096, "most instances in one request", 1, 2**30)
     max_pixels: int = _setting(2**24, "most pixels of an image", 1, 2**40)
+    hang_seconds: int = _setting(30, "time after which a worker that does not answer, or a call of a model, hangs and is replaced", 2, 3600)
+    api_keys_file: str = _setting("", "the file of API keys, `NAME SHA256 [GROUPS [LAST-DAY]]` a line; empty: nobody needs one")
+    rate_limit: float = _setting(0.0, "requests per second of each API key, without keys of each client address; 0: any number", 0, 1e6)
+    rate_burst: int = _setting(0, "requests of one caller that may come at once; 0: as many as rate_limit gives in a second", 0, 1e6)
+    request_ids: bool = _setting(True, "whether each answer and log line has the X-Request-Id of its request")
+    log_format: str = _setting("text", "the form of log lines: text or json", choices=("text", "json"))
+    access_log: bool = _setting(False, "whether each request is logged")
+    tls_cert: str = _setting("", "the file of the TLS certificate and what it is signed by (PEM); empty: no TLS")
+    tls_key: str = _setting("", "the file of the certificate's key (PEM, without passphrase)")
+    otlp_endpoint: str = _setting("", "the address of the OpenTelemetry collector (OTLP over HTTP) that gets traces; empty: none are made")
 
     @property
     def store_folder(self) -> Path:
@@ -98,15 +111,25 @@ def _refuse_unknown(known: Mapping[str, Any], environ: Mapping[str, str], file: 
 
 
 def _convert(name: str, value: Any, kind: type, limits: Mapping[str, Any], origin: str) -> Any:
-    expected = {int: "a whole number", float: "a number", str: "a text"}[kind]
-    if limits["least"] is not None:
-        expected += f" from {limits['least']} to {limits['most']}"
     try:
-        converted = kind(value)
-        fits = not isinstance(value, (bool, list, dict)) and not (kind is int and isinstance(value, float))
-        fits = fits and (limits["least"] is None or limits["least"] <= converted <= limits["most"])
-    except (TypeError, ValueError):
+        converted = _as(kind, value)
+        fits = limits["least"] is None or limits["least"] <= converted <= limits["most"]
+        fits = fits and (not limits["choices"] or converted in limits["choices"])
+    except (KeyError, TypeError, ValueError):
         fits = False
     if not fits:
-        raise VeletaError(f"{name} is {value!r} ({origin}), expected {expected}")
+        raise VeletaError(f"{name} is {value!r} ({origin}), expected {_expected(kind, limits)}")
     return converted
+
+
+def _as(kind: type, value: Any) -> Any:
+    if isinstance(value, (list, dict)) or (isinstance(value, bool) and kind is not bool) or (isinstance(value, float) and kind is int):
+        raise TypeError
+    return _TRUTHS[str(value).lower()] if kind is bool else kind(value)
+
+
+def _expected(kind: type, limits: Mapping[str, Any]) -> str:
+    if limits["choices"]:
+        return f"one of {', '.join(limits['choices'])}"
+    expected = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}[kind]
+    return expected if limits["least"] is None else f"{expected} from {limits['least']} to {limits['most']}"

@@ -30,7 +30,7 @@ CODES = (200, 304, 400, 401, 403, 404, 405, 408, 411, 413, 415, 429, 500, 503, 5
 #: What may come of a label.
 FEEDBACK_RESULTS = ("matched", "duplicate", "conflict", "unknown", "expired", "invalid")
 #: Why a request was turned away although it was well-formed.
-REJECTIONS = ("limit", "queue_full", "not_ready", "deadline")
+REJECTIONS = ("limit", "queue_full", "not_ready", "deadline", "rate_limit")
 #: Up to so many classes the whole confusion matrix is kept, beyond only hits and misses per class.
 CONFUSION_CLASSES = 20
 
@@ -76,11 +76,12 @@ def observe(parts: dict[str, NDArray[Any]], name: str, bounds: tuple[float, ...]
 
 
 def server_layout(routes: tuple[str, ...]) -> Layout:
-    """What one server counts whatever the model. `pid` and `in_flight` are states of a worker, not counts."""
+    """What one server counts whatever the model. `pid`, `in_flight` and `looked` are states of a worker, not counts."""
     return Layout(
         {
             "pid": (1,),
             "in_flight": (1,),
+            "looked": (1,),
             "requests": (len(routes), len(CODES)),
             **{name: (len(routes), *shape) for name, shape in histogram("seconds", DURATION_BOUNDS).items()},
             "feedback": (len(FEEDBACK_RESULTS),),

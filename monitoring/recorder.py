@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from monitoring.arrays import FloatArray
+from monitoring.costs import Costs
 from monitoring.layout import BATCH_BOUNDS, CODES, DURATION_BOUNDS, FEEDBACK_RESULTS, REJECTIONS, observe, server_layout
 from monitoring.shared_counts import claim_slot, server_counts, subject_counts
 from monitoring.signals import QUALITY_CHECKS, Batch, quality
@@ -34,6 +35,7 @@ class Recorder:
         server = server_counts(folder / "counts", server_layout(routes))
         self._server = server.layout.split(server.row(self._slot))
         self._server["pid"][0], self._server["in_flight"][0] = os.getpid(), 0
+        self.costs = Costs(folder / "costs", self._slot)
         self._routes = {route: place for place, route in enumerate(routes)}
         self._subjects: dict[str, dict[str, FloatArray]] = {}
         self._predicted: deque[tuple[Subject, Batch, float]] = deque()
@@ -49,9 +51,14 @@ class Recorder:
         with self._counting:
             self._row(subject)["loaded"][0] = loaded_at
 
+    def looked(self, began_at: float) -> None:
+        """What is live at that time, and not later, has been taken up."""
+        self._server["looked"][0] = began_at
+
     def predicted(self, subject: Subject, batch: Batch, inference_seconds: float) -> None:
         """A variant has answered rows in one call."""
         self._predicted.append((subject, batch, inference_seconds))
+        self.costs.called(subject.key)
         self._rows += len(batch)
         if self._rows > _MOST_ROWS:
             self.flush()
@@ -69,8 +76,9 @@ class Recorder:
         self._requested.append((route, code, seconds))
         self._noted.set()
 
-    def refused(self, subject: Subject, check: str) -> None:
-        """A request's data did not pass a check."""
+    def refused(self, subject: Subject, check: str, seconds: float = 0.0) -> None:
+        """A request's data did not pass a check, which took so long to find out."""
+        self.costs.refused(subject.key, seconds)
         with self._counting:
             self._row(subject)["quality"][QUALITY_CHECKS.index(check)] += 1
 
@@ -98,6 +106,7 @@ class Recorder:
             for notes in by_subject.values():
                 self._count_predictions(notes)
             self._count_requests()
+            self.costs.count()
 
     def close(self) -> None:
         """Count what is left and stop."""
@@ -105,6 +114,7 @@ class Recorder:
         self._noted.set()
         self._thread.join(timeout=5)
         self.flush()
+        self._server["pid"][0] = 0
         self._slot.lock.close()
 
     def _run(self) -> None:

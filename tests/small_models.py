@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,14 +54,19 @@ def _split(taken: Input, classes: tuple[str, ...], x: NDArray[Any], y: NDArray[A
     return Data(taken, classes, train_x, train_y, test_x, test_y)
 
 
-def publish(store: Store, name: str, data: Data, folder: Path, regularization: float = 1.0) -> Published:
-    """Fit, export as fp32 and with weights rounded to 8 bits as int8, profile and publish, as training does."""
+def publish(
+    store: Store, name: str, data: Data, folder: Path, regularization: float = 1.0, change: Callable[[onnx.ModelProto], None] | None = None
+) -> Published:
+    """Fit, export as fp32 and with weights rounded to 8 bits as int8, profile and publish, as training does. `change` spoils the graphs."""
     folder.mkdir(parents=True, exist_ok=True)
     scale = data.taken.range[1]
     fitted = LogisticRegression(C=regularization, max_iter=2000).fit(data.train_x.reshape(len(data.train_x), -1) / scale, data.train_y)
     step = np.abs(fitted.coef_).max() / 127
     for variant, coefficients in (("fp32", fitted.coef_), ("int8", np.round(fitted.coef_ / step) * step)):
-        onnx.save(_graph(data, coefficients, fitted.intercept_, scale), folder / VARIANTS[variant])
+        graph = _graph(data, coefficients, fitted.intercept_, scale)
+        if change:
+            change(graph)
+        onnx.save(graph, folder / VARIANTS[variant])
     answers = {v: _answers(folder / VARIANTS[v], data) for v in ("fp32", "int8")}
     references = {v: Reference.of(Batch(data.test_x, found), data.taken) for v, found in answers.items()}
     write_references(folder / "reference.npz", references, Samples(data.test_x, data.test_y))

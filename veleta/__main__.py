@@ -18,6 +18,7 @@ from veleta import __version__
 COMMANDS = {
     "train": ("training", "train a model and publish it"),
     "serve": ("app", "serve the live models and watch them"),
+    "predict": ("app", "ask a server about files"),
     "models": ("models", "list the models on the shelf"),
     "show": ("models", "show one version of a model"),
     "promote": ("models", "make a version live"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,6 +17,8 @@ from app.errors import BadInput
 from app.predictor import Answer
 from app.served import Loaded
 from app.service import Service
+from app.visit import current
+from monitoring.recorder import Recorder
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,31 @@ class Prediction:
 
     def ask(self, service: Service, request: Request, parts: Mapping[str, str]) -> Asked:
         """What the request asks, with the least of the timeouts that its header, its protocol and the settings give."""
+        began = time.perf_counter()
         asked = self.read(service, request, **parts)
         timeouts = (asked.timeout_seconds, _timeout(request.headers.get("x-request-timeout")), service.settings.timeout_seconds)
-        return replace(asked, timeout_seconds=min(seconds for seconds in timeouts if seconds is not None))
+        least = min(seconds for seconds in timeouts if seconds is not None)
+        return replace(asked, timeout_seconds=least, reply=_timed(asked, service.recorder, began))
+
+
+def _timed(asked: Asked, recorder: Recorder, began: float) -> Callable[[Answer], Reply]:
+    """The reply of what was read since `began`, with a note of what each step took."""
+    read_at = time.perf_counter()
+    if visit := current.get():
+        visit.asked(asked.loaded.subject, len(asked.rows), read_at)
+
+    def reply(answer: Answer) -> Reply:
+        answered_at = time.perf_counter()
+        if visit:
+            visit.answered_at = answered_at
+        written = asked.reply(answer)
+        between, writing = answered_at - read_at, time.perf_counter() - answered_at
+        recorder.costs.answered(
+            asked.loaded.subject.key, len(asked.rows), read_at - began, between - answer.seconds, answer.seconds, writing
+        )
+        return written
+
+    return reply
 
 
 def _timeout(header: str | None) -> float | None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.protocols import own
+from app.protocols import invocations, open_inference, own, tensorflow_serving
 from app.protocols.exchange import Prediction
 
-PREDICTIONS: tuple[Prediction, ...] = (*own.PREDICTIONS,)
+PREDICTIONS: tuple[Prediction, ...] = (
+    *own.PREDICTIONS,
+    *open_inference.PREDICTIONS,
+    *tensorflow_serving.PREDICTIONS,
+    *invocations.PREDICTIONS,
+)
 
 
 def find(path: str) -> tuple[Prediction, Mapping[str, str]] | None:

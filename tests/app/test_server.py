@@ -210,6 +210,21 @@ def test_what_was_answered_is_counted_although_the_server_is_told_to_stop_at_onc
         assert total(found, "veleta_confusion_total", 'model="digits8"') == 700
 
 
+@pytest.mark.parametrize("seconds", [0.3, 0.6, 0.9, 1.2])
+def test_a_stop_while_it_starts_is_not_lost(store: Store, seconds: float) -> None:
+    log = store.root.parent / "log"
+    words = ["serve", "--store", str(store.root), "--port", str(free_port()), "--workers", "2"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "veleta", *words], cwd=ROOT, env=clean_environment(), stdout=output, stderr=output
+        )
+    time.sleep(seconds)
+    process.terminate()
+
+    assert process.wait(timeout=20) in (0, -signal.SIGTERM)
+    assert "SIGABRT" not in log.read_text()
+
+
 def test_metrics_are_valid_small_and_quick(server: LiveServer, digits8: Data, tmp_path: Path) -> None:
     labels_of(server, digits8, 300)
     wait_for(lambda: total(server.metrics(), "veleta_drift_limit", 'window="1m"', 'signal="mean"', 'model="digits8"') > 0)

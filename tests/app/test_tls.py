@@ -144,7 +144,9 @@ def test_a_good_pair_and_none_at_all_are_fine(tmp_path: Path) -> None:
 
 
 def test_it_is_told_before_anything_starts(store: Store) -> None:
-    result = veleta(store.root, "serve", "--store", str(store.root), "--port", str(free_port()), "--tls-cert", "nowhere.crt", "--tls-key", "x")
+    result = veleta(
+        store.root, "serve", "--store", str(store.root), "--port", str(free_port()), "--tls-cert", "nowhere.crt", "--tls-key", "x"
+    )
 
     assert result.returncode == 1
     assert result.stderr.startswith("veleta: tls_cert nowhere.crt cannot be read")

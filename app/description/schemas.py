@@ -1,0 +1,90 @@
+"""The schemas that several operations share. A tensor's shape is the model's: its metadata says which, so the schemas do not."""
+
+from __future__ import annotations
+
+from app.description.operation import ANYTHING, NUMBER, TEXT, WHOLE, YES_NO, Schema, many, one_of, ref, thing
+from monitoring.layout import FEEDBACK_RESULTS
+
+_ROWS = many(ref("Value"), 1)
+_DIMENSION = thing({"size": {"type": "string", "pattern": "^-?[0-9]+$"}, "name": TEXT})
+_SHAPE = thing({"dim": many(_DIMENSION)})
+
+OWN: dict[str, Schema] = {
+    "Error": thing({"error": {"type": "string", "description": "One sentence: what was expected, what came."}}),
+    "Value": {
+        "description": "A number, or nested lists of numbers in the model's shape; a flat list of a whole instance will do.",
+        "anyOf": [NUMBER, many(ref("Value"))],
+    },
+    "Instances": {
+        "description": "Instances in the model's input shape, or flat; also a bare list of them, or one.",
+        "anyOf": [thing({"instances": _ROWS}), _ROWS],
+    },
+    "Files": thing(
+        {
+            "file": {
+                "description": "An image or a .npy file; one or many.",
+                "anyOf": [{"type": "string", "format": "binary"}, many({"type": "string", "format": "binary"}, 1)],
+            }
+        }
+    ),
+    "Prediction": thing(
+        {
+            "id": {"type": "string", "maxLength": 96, "pattern": "^[A-Za-z0-9_-]+$", "description": "What /feedback takes."},
+            "label": TEXT,
+            "class": {"type": "integer", "minimum": 0},
+            "confidence": NUMBER,
+            "probabilities": many(NUMBER),
+        }
+    ),
+    "Predictions": thing({"model": TEXT, "version": TEXT, "variant": TEXT, "predictions": many(ref("Prediction"), 1)}),
+    "Label": thing({"id": TEXT, "label": {"description": "The true label: one of the model's classes.", "type": ["string", "integer"]}}),
+    "Labels": {"anyOf": [thing({"feedback": many(ref("Label"), 1)}), ref("Label")]},
+    "Results": thing({**dict.fromkeys(FEEDBACK_RESULTS, WHOLE), "results": many(one_of(*FEEDBACK_RESULTS))}),
+    "Window": thing({"seconds": NUMBER, "predictions": WHOLE, "labels": WHOLE}, text="What is known of the last so many seconds."),
+    "Sample": thing({"index": WHOLE, "label": TEXT, "image": TEXT, "instance": ref("Value")}, ("index", "label")),
+}
+
+TENSORFLOW: dict[str, Schema] = {
+    "Bytes": thing({"b64": {"type": "string", "description": "An image, a .npy file or raw values of one instance, in base64."}}),
+    "Tensor": {
+        "description": "Instances: numbers, bytes, or either under the name of the model's input.",
+        "anyOf": [_ROWS, many(ref("Bytes"), 1), many({"type": "object", "minProperties": 1, "maxProperties": 1}, 1)],
+    },
+    "Rows": thing({"signature_name": ref("Signature"), "instances": ref("Tensor")}, ("instances",)),
+    "Columns": thing(
+        {"signature_name": ref("Signature"), "inputs": {"anyOf": [ref("Tensor"), {"type": "object", "minProperties": 1}]}}, ("inputs",)
+    ),
+    "Signature": one_of("serving_default", "with_embedding", "with_id"),
+    "Examples": thing(
+        {"signature_name": ref("Signature"), "context": {"type": "object"}, "examples": many({"type": "object"}, 1)},
+        ("examples",),
+        "Features by name; `context` holds those that all examples share.",
+    ),
+    "RowAnswers": thing({"predictions": many(ANYTHING, 1)}, text="Bare values of a single output, objects of several."),
+    "ColumnAnswers": thing({"outputs": {"type": ["array", "object"]}}, text="A bare batch of a single output, an object of several."),
+    "Scores": thing({"results": many(many({"type": "array", "prefixItems": [TEXT, NUMBER], "minItems": 2, "maxItems": 2}), 1)}),
+    "Regressions": thing({"results": many(NUMBER, 1)}),
+    "Frame": thing({"dataframe_split": thing({"columns": many(TEXT), "data": many(many(NUMBER), 1)}, ("data",))}),
+    "VersionStatus": thing({"version": TEXT, "state": one_of("AVAILABLE"), "status": thing({"error_code": TEXT, "error_message": TEXT})}),
+    "ModelStatus": thing({"model_version_status": many(ref("VersionStatus"), 1), "name": TEXT, "ready": YES_NO}),
+    "TensorInfo": thing({"dtype": TEXT, "name": TEXT, "tensor_shape": _SHAPE, "tensorShape": _SHAPE}),
+    "SignatureInfo": thing(
+        {name: {"type": "object", "additionalProperties": ref("TensorInfo")} for name in ("inputs", "outputs")} | {"method_name": TEXT}
+    ),
+    "Metadata": thing(
+        {
+            "model_spec": thing({"name": TEXT, "version": TEXT, "signature_name": TEXT}),
+            "modelSpec": thing({"name": TEXT, "version": TEXT, "signatureName": TEXT}),
+            "metadata": thing(
+                {
+                    "signature_def": thing(
+                        {
+                            spelling: {"type": "object", "additionalProperties": ref("SignatureInfo")}
+                            for spelling in ("signature_def", "signatureDef")
+                        }
+                    )
+                }
+            ),
+        }
+    ),
+}

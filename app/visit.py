@@ -1,0 +1,49 @@
+"""One request, from its coming to its answer: what the door, the log lines and the trace know of it."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import secrets
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from monitoring.subject import Subject
+
+_WELL_FORMED = re.compile(r"[A-Za-z0-9._:+/=@-]{1,128}")
+
+
+@dataclass(slots=True)
+class Visit:
+    """`headers` finds names in lower case. Times are those of `time.perf_counter`; 0: it did not come to that."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    address: str
+    request_id: str
+    began: float
+    key: str = ""
+    subject: Subject | None = None
+    rows: int = 0
+    read_at: float = 0.0
+    answered_at: float = 0.0
+
+    def asked(self, subject: Subject, rows: int, at: float) -> None:
+        """The request is read: so many rows for this model."""
+        self.subject, self.rows, self.read_at = subject, rows, at
+
+
+#: The request that this task or thread answers, so that whoever writes a log line need not be told of it.
+current: ContextVar[Visit | None] = ContextVar("visit", default=None)
+
+
+class RequestIds:
+    """Ids of requests: the client's own if it is well-formed, else one that no other worker gives."""
+
+    def __init__(self) -> None:
+        self._prefix, self._count = secrets.token_hex(8), itertools.count(1)
+
+    def choose(self, given: str | None) -> str:
+        return given if given and _WELL_FORMED.fullmatch(given) else f"{self._prefix}-{next(self._count):x}"

@@ -1,0 +1,104 @@
+"""python -m benchmarks.serving: measure, and print one table. See `--help`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.processors import processors
+from app.settings import Settings
+from benchmarks.serving import anchors, goals, peers, veleta
+from benchmarks.serving.cells import Served
+from benchmarks.serving.load import NoWrk, find_wrk
+from benchmarks.serving.model import Model, find
+from benchmarks.serving.peers import PEERS, NotInstalled
+from benchmarks.serving.plan import LONG, SHORT, Plan
+from benchmarks.serving.processes import NotServing
+from benchmarks.serving.table import Report
+from models.errors import VeletaError
+
+_ALL = ("veleta", *PEERS)
+_SHORT = ("veleta", "flask")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    arguments = _parse(words)
+    plan = SHORT if arguments.short else LONG
+    chosen = arguments.only or (_SHORT if arguments.short else _ALL)
+    try:
+        find_wrk()
+        report = run(find(arguments.store, arguments.model, arguments.variant), chosen, plan)
+    except (NoWrk, NotServing, VeletaError, subprocess.SubprocessError) as error:
+        print(f"benchmarks.serving: {error}", file=sys.stderr)
+        return 1
+    print(report.to_text())
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report.to_dict(), indent=1), encoding="utf-8")
+    return 0
+
+
+def run(model: Model, chosen: Sequence[str], plan: Plan) -> Report:
+    """Anchors and Veleta around the peers, so that the machine's drift falls on all alike; then what only Veleta promises."""
+    cores = processors()
+    rounds: list[tuple[anchors.Anchors, Served | None]] = []
+    found: dict[str, Served] = {}
+    absent: dict[str, str] = {}
+    for number in range(plan.passes):
+        say(f"anchors and Veleta, {number + 1} of {plan.passes}")
+        rounds.append((anchors.measure(model, cores, plan.anchor), veleta.measure(model, plan) if "veleta" in chosen else None))
+        if number == 0:
+            _measure_peers(model, chosen, plan, found, absent)
+    report = Report(model, anchors.middle([one for one, _ in rounds]), peers=found, absent=absent)
+    served = [one for _, one in rounds if one]
+    if served:
+        report.veleta = veleta.middle(served)
+        report.manners = veleta.manners(model, plan, report.veleta.cells["binary_32"].per_second, say)
+        report.goals = [
+            *goals.speed(report.anchors, report.veleta, found),
+            *goals.manners(report.anchors, report.veleta, report.manners, Settings().max_queue_rows),
+        ]
+    return report
+
+
+def say(text: str) -> None:
+    """Progress, on the other stream than the table."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+def _measure_peers(model: Model, chosen: Sequence[str], plan: Plan, found: dict[str, Served], absent: dict[str, str]) -> None:
+    for name in PEERS:
+        if name in chosen:
+            say(PEERS[name].title)
+            try:
+                found[name] = peers.measure(name, model, processors(), plan)
+            except (NotInstalled, NotServing, ValueError, OSError, subprocess.SubprocessError) as error:
+                absent[name] = str(error)
+
+
+def _parse(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.serving", description="Veleta beside other servers and the machine's limit."
+    )
+    parser.add_argument("--short", action="store_true", help="two minutes, Veleta and Flask only: does everything run?")
+    parser.add_argument("--only", type=_names, metavar="NAMES", help=f"some of {','.join(_ALL)}")
+    parser.add_argument("--store", type=Path, metavar="DIR", help="the models' folder (default: the founding network, trained once)")
+    parser.add_argument("--model", default="", metavar="NAME", help="the model (default: the first of the store)")
+    parser.add_argument("--variant", default="int8", help="its variant (default int8)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")
+    return parser.parse_args(words)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if unknown := set(names) - set(_ALL):
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: known are {', '.join(_ALL)}")
+    return names
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""The four cells that every server is measured in: one image or 32 in a request, as JSON or as raw values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from benchmarks.serving.load import Load, Post, wrk
+from benchmarks.serving.plan import Plan
+from benchmarks.serving.processes import Server
+
+CELLS = ("json_1", "binary_1", "json_32", "binary_32")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server's figures. Memory is that of all its processes after the load."""
+
+    cells: Mapping[str, Load]
+    memory_mib: float
+    start_seconds: float
+
+
+def rows_of(cell: str) -> int:
+    return int(cell.rpartition("_")[2])
+
+
+def connections_of(cell: str) -> int:
+    return 32 if rows_of(cell) == 1 else 8
+
+
+def measure(server: Server, posts: Mapping[str, Post], plan: Plan) -> dict[str, Load]:
+    """Each cell, warm."""
+    found = {}
+    for cell in CELLS:
+        wrk(server.port, posts[cell], connections_of(cell), plan.warm_up)
+        found[cell] = weighed(server, posts[cell], connections_of(cell), plan.cell)
+    return found
+
+
+def weighed(server: Server, post: Post, connections: int, seconds: float) -> Load:
+    """A load, and what it took of the processors: that hardly changes when other programs want them, too."""
+    before = server.core_seconds()
+    load = wrk(server.port, post, connections, seconds)
+    return replace(load, core_us=1e6 * (server.core_seconds() - before) / max(load.requests, 1))

@@ -1,0 +1,158 @@
+"""Veleta's own figures: the cells of every server, and the promises that only it makes."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import orjson
+
+from benchmarks.serving import cells, open_loop, overload
+from benchmarks.serving.cells import Served
+from benchmarks.serving.load import Load, Post, answers, mean, wrk
+from benchmarks.serving.model import Model
+from benchmarks.serving.overload import Overload
+from benchmarks.serving.plan import Plan
+from benchmarks.serving.processes import Server, environment, free_port, serving, weigh
+
+_DEADLINE_SECONDS = 1.0
+_WATCHED, _UNWATCHED = "veleta", "benchmarks.serving.unwatched"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Memory of all processes under load: the mean of its second fifth and of its last, in MiB. The first fifth warms up."""
+
+    early_mib: float
+    late_mib: float
+    seconds: float
+
+    @classmethod
+    def of(cls, samples: list[float], seconds: float) -> Trend:
+        fifths = np.array_split(np.array(samples), 5)
+        return cls(float(fifths[1].mean()), float(fifths[-1].mean()), seconds)
+
+
+@dataclass(frozen=True)
+class Watching:
+    """What monitoring takes: the share of throughput, in the middle and of each pair; processor time of a request with it and without."""
+
+    share: float
+    shares: list[float]
+    core_us_with: float
+    core_us_without: float
+
+
+@dataclass(frozen=True)
+class Manners:
+    """What it promises beside its speed."""
+
+    alone: dict[str, Load]
+    crowd: Load
+    overload: Overload
+    overload_memory: Trend
+    start_seconds: float
+    worker_rss_mib: float
+    worker_pss_mib: float
+    watching: Watching
+    soak: Load
+    soak_memory: Trend
+
+
+def posts(model: Model) -> dict[str, Post]:
+    """JSON as flat lists of numbers, and raw octets."""
+    json = {rows: tuple(orjson.dumps({"instances": group.tolist()}) for group in model.groups(rows)) for rows in (1, 32)}
+    raw = {rows: tuple(group.tobytes() for group in model.groups(rows)) for rows in (1, 32)}
+    path = f"/predict/{model.published.manifest.name}"
+    return {
+        **{f"json_{rows}": Post(path, bodies, rows) for rows, bodies in json.items()},
+        **{f"binary_{rows}": Post(path, bodies, rows, "application/octet-stream") for rows, bodies in raw.items()},
+    }
+
+
+@contextlib.contextmanager
+def running(model: Model, program: str = _WATCHED) -> Iterator[Server]:
+    """A server of that model with the settings that everybody gets."""
+    port, first = free_port(), posts(model)["json_1"]
+    with tempfile.TemporaryDirectory(prefix="veleta-state-") as state:
+        flags = ["--store", str(model.store), "--variant", model.variant, "--port", str(port), "--state", state]
+        command = [sys.executable, "-m", program, "serve", *flags]
+        with serving(command, port, lambda: answers(port, first, model.expected), Path(state), environment()) as server:
+            yield server
+
+
+def measure(model: Model, plan: Plan) -> Served:
+    with running(model) as server:
+        found = cells.measure(server, posts(model), plan)
+        return Served(found, server.memory_mib(), server.start_seconds)
+
+
+def middle(found: list[Served]) -> Served:
+    together = {cell: mean([one.cells[cell] for one in found]) for cell in cells.CELLS}
+    return Served(together, max(one.memory_mib for one in found), float(np.median([one.start_seconds for one in found])))
+
+
+def manners(model: Model, plan: Plan, capacity: float, say: Callable[[str], None]) -> Manners:
+    """`capacity` is what it bears, in requests of 32 raw rows per second."""
+    sent = posts(model)
+    say("monitoring on and off, in turns")
+    watching = _watching(model, sent["binary_1"], plan)
+    with running(model) as server:
+        say("one connection, and 256")
+        wrk(server.port, sent["binary_1"], 1, plan.warm_up)
+        alone = {cell: wrk(server.port, sent[cell], 1, plan.cell) for cell in ("json_1", "binary_1")}
+        crowd = wrk(server.port, sent["binary_1"], 256, plan.cell)
+        say("starts")
+        starts = [server.start_seconds, *(_start_seconds(model) for _ in range(plan.starts - 1))]
+        say(f"twice the load it can bear, {plan.overload:.0f} s")
+        judged, overload_memory = _overload(server, sent["binary_32"], 2 * capacity, plan.overload)
+    with running(model) as server:
+        say(f"soak, {plan.soak:.0f} s")
+        wrk(server.port, sent["json_1"], 32, plan.warm_up)
+        soak, soak_memory = _weighed(server, lambda: wrk(server.port, sent["json_1"], 32, plan.soak))
+        workers = [weigh(pid) for pid in server.workers]
+    rss, pss = (max(worker[kind] for worker in workers) for kind in ("Rss", "Pss"))
+    return Manners(alone, crowd, judged, overload_memory, float(np.median(starts)), rss, pss, watching, soak, soak_memory)
+
+
+def _start_seconds(model: Model) -> float:
+    with running(model) as server:
+        return server.start_seconds
+
+
+def _watching(model: Model, post: Post, plan: Plan) -> Watching:
+    """Both servers run all the time and are asked in turns, so that the machine's drift falls on both."""
+    with running(model) as watched, running(model, _UNWATCHED) as unwatched:
+        found: dict[int, list[Load]] = {watched.pid: [], unwatched.pid: []}
+        for number in range(-1, plan.pairs):
+            for server in (watched, unwatched) if number % 2 else (unwatched, watched):
+                found[server.pid].append(cells.weighed(server, post, 32, plan.cell / 2))
+        on, off = found[watched.pid][1:], found[unwatched.pid][1:]  # the first ones warm up
+    shares = [1 - one.per_second / other.per_second for one, other in zip(on, off, strict=True)]
+    return Watching(float(np.median(shares)), shares, mean(on).core_us, mean(off).core_us)
+
+
+def _overload(server: Server, post: Post, per_second: float, seconds: float) -> tuple[Overload, Trend]:
+    asked = replace(post, headers=(("X-Request-Timeout", f"{_DEADLINE_SECONDS:g}"),))
+    outcome, memory = _weighed(server, lambda: open_loop.run(server.port, asked, per_second, seconds))
+    return overload.judge(outcome, per_second, _DEADLINE_SECONDS), memory
+
+
+def _weighed(server: Server, load: Callable[[], T]) -> tuple[T, Trend]:
+    """Run a load beside a scale that is read every half second."""
+    began, samples = time.perf_counter(), []
+    with ThreadPoolExecutor(1) as beside:
+        done = beside.submit(load)
+        while not done.done():
+            samples.append(server.memory_mib())
+            time.sleep(0.5)
+        return done.result(), Trend.of(samples, time.perf_counter() - began)
