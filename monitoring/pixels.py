@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from monitoring.arrays import FloatArray
@@ -24,33 +26,45 @@ def pixel_statistics(images: FloatArray, lowest: float, highest: float) -> dict[
     >>> {name: float(value[0]) for name, value in pixel_statistics(one, 0, 255).items()}
     {'mean': 0.25, 'spread': 0.4330126941204071, 'ink': 0.25, 'edges': 0.5, 'centroid_x': 1.0, 'centroid_y': 0.0, 'saturation': 1.0}
     """
-    grey = np.asarray(images, dtype=np.float32).mean(axis=3)
-    grey = (grey - np.float32(lowest)) / np.float32(highest - lowest)
-    height, width = grey.shape[1:]
-    total = grey.sum(axis=(1, 2))
-    columns, rows = grey.sum(axis=1), grey.sum(axis=2)
-    mean = total / (height * width)
+    count, height, width, channels = images.shape
+    span = np.float32(highest - lowest)
+    grey = np.asarray(images, dtype=np.float32)
+    rows = (grey.mean(axis=3) if channels > 1 else grey).reshape(count, -1) - np.float32(lowest)
+    total, across, down = (rows @ _weights(height, width)).T
+    pixels = height * width
+    mean = total / pixels
     return {
-        "mean": mean,
-        "spread": np.sqrt(np.maximum(np.square(grey).sum(axis=(1, 2)) / (height * width) - mean**2, 0)),
-        "ink": (grey > 0.5).mean(axis=(1, 2)),
-        "edges": (_steps(grey, 1) + _steps(grey, 2)) / 2,
-        "centroid_x": _centre(columns, total),
-        "centroid_y": _centre(rows, total),
-        "saturation": ((grey < _SATURATED) | (grey > 1 - _SATURATED)).mean(axis=(1, 2)),
+        "mean": mean / span,
+        "spread": np.sqrt(np.maximum(np.einsum("ij,ij->i", rows, rows) / pixels - mean**2, 0)) / span,
+        "ink": np.count_nonzero(rows > span / 2, axis=1) / pixels,
+        "edges": _steps(rows.reshape(count, height, width)) / span,
+        "centroid_x": _centre(across, total),
+        "centroid_y": _centre(down, total),
+        "saturation": (np.count_nonzero(rows < span * _SATURATED, axis=1) + np.count_nonzero(rows > span * (1 - _SATURATED), axis=1))
+        / pixels,
     }
 
 
-def _steps(grey: FloatArray, axis: int) -> FloatArray:
-    if grey.shape[axis] == 1:
-        return np.zeros(len(grey), dtype=np.float32)
-    steps: FloatArray = np.abs(np.diff(grey, axis=axis)).mean(axis=(1, 2))
+@functools.cache
+def _weights(height: int, width: int) -> FloatArray:
+    """What the pixels of an image are multiplied by for their sum and for its moments across and down: (height * width, 3)."""
+    down, across = np.meshgrid(_places(height), _places(width), indexing="ij")
+    return np.stack([np.ones(height * width), across.ravel(), down.ravel()], axis=1).astype(np.float32)
+
+
+def _places(length: int) -> FloatArray:
+    return np.linspace(0, 1, length) if length > 1 else np.full(1, 0.5)
+
+
+def _steps(grey: FloatArray) -> FloatArray:
+    """The mean absolute step to the next pixel, down and across, of images (n, height, width)."""
+    _, height, width = grey.shape
+    down = np.abs(grey[:, 1:] - grey[:, :-1]).sum(axis=(1, 2)) / max(1, (height - 1) * width)
+    across = np.abs(grey[:, :, 1:] - grey[:, :, :-1]).sum(axis=(1, 2)) / max(1, height * (width - 1))
+    steps: FloatArray = (down + across) / 2
     return steps
 
 
-def _centre(profile: FloatArray, total: FloatArray) -> FloatArray:
-    """Centre of mass of each row of `profile` (n, k), as a share of its length."""
-    length = profile.shape[1]
-    places = np.linspace(0, 1, length, dtype=np.float32) if length > 1 else np.full(1, 0.5, np.float32)
-    weighed = np.divide(profile @ places, total, out=np.full(len(total), 0.5, np.float32), where=total > 0)
-    return np.clip(weighed, 0, 1)
+def _centre(moment: FloatArray, total: FloatArray) -> FloatArray:
+    """Centre of mass (n,); the middle where there is no mass."""
+    return np.clip(np.divide(moment, total, out=np.full(len(total), 0.5, np.float32), where=total > 0), 0, 1)
