@@ -300,3 +300,10 @@ def test_nothing_that_serves_imports_tensorflow() -> None:
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
 
     assert result.stdout == "[]\n"
+
+
+def test_the_command_can_still_tell_numpy_how_many_threads_to_use() -> None:
+    script = "import sys, veleta.__main__, app.commands; print('numpy' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
+
+    assert result.stdout == "False\n"
