@@ -26,6 +26,11 @@ def pixel_statistics(images: FloatArray, lowest: float, highest: float) -> dict[
     >>> {name: float(value[0]) for name, value in pixel_statistics(one, 0, 255).items()}
     {'mean': 0.25, 'spread': 0.4330126941204071, 'ink': 0.25, 'edges': 0.5, 'centroid_x': 1.0, 'centroid_y': 0.0, 'saturation': 1.0}
     """
+    with np.errstate(over="ignore", invalid="ignore"):  # values far out of the range end in the outermost bins, whatever they give here
+        return _statistics(images, lowest, highest)
+
+
+def _statistics(images: FloatArray, lowest: float, highest: float) -> dict[str, FloatArray]:
     count, height, width, channels = images.shape
     span = np.float32(highest - lowest)
     grey = np.asarray(images, dtype=np.float32)

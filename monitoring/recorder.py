@@ -6,6 +6,7 @@ prediction falls as the load grows. A worker that is killed takes at most the no
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -21,6 +22,7 @@ from monitoring.shared_counts import claim_slot, server_counts, subject_counts
 from monitoring.signals import QUALITY_CHECKS, Batch, quality
 from monitoring.subject import Subject
 
+_log = logging.getLogger("veleta.recorder")
 _FLUSH_SECONDS = 0.1
 #: Notes of more rows than this are counted at once by the request that brings them, so that memory stays bounded.
 _MOST_ROWS = 4096
@@ -121,7 +123,10 @@ class Recorder:
         while not self._stop.is_set():
             self._noted.wait()
             time.sleep(_FLUSH_SECONDS)
-            self.flush()
+            try:
+                self.flush()
+            except Exception:  # whatever it is, the notes to come are still to be counted
+                _log.exception("some notes could not be counted")
 
     def _row(self, subject: Subject) -> dict[str, FloatArray]:
         if subject.key not in self._subjects:

@@ -171,3 +171,13 @@ def test_labels_add_up_to_sklearns_confusion_and_accuracy(classes: int) -> None:
     assert interval is not None
     assert interval.value == pytest.approx(accuracy_score(actual, predicted))
     assert parts["delay"][DELAY_BOUNDS.index(10)] == 400
+
+
+def test_values_far_out_of_range_are_counted_without_a_word() -> None:
+    images = np.full((3, 4, 4, 1), 3e38, dtype=np.float32)
+    images[1] = -3e38
+
+    found = pixel_statistics(images, 0, 255)
+
+    for name, values in found.items():
+        assert bin_counts(values, np.array([0.2, 0.8])).sum() == 3, name
