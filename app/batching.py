@@ -33,7 +33,11 @@ class _Waiting:
     rows: NDArray[Any]
     answer: asyncio.Future[Answer]
     timeout_seconds: float
-    until: float
+    since: float
+
+    @property
+    def until(self) -> float:
+        return self.since + self.timeout_seconds
 
 
 class Batcher:
@@ -62,7 +66,7 @@ class Batcher:
         line = self._lines[key][1]
         if not line:
             self._turns.append(key)
-        waiting = _Waiting(rows, loop.create_future(), timeout_seconds, loop.time() + timeout_seconds)
+        waiting = _Waiting(rows, loop.create_future(), timeout_seconds, loop.time())
         line.append(waiting)
         self._waiting_rows += len(rows)
         if not self._running:
@@ -89,6 +93,8 @@ class Batcher:
         if not batch:
             loop.call_soon(self._next)
             return
+        now = loop.time()
+        self._recorder.queued(loaded.subject, [now - waiting.since for waiting in batch])
         rows = batch[0].rows if len(batch) == 1 else np.concatenate([waiting.rows for waiting in batch])
         if loaded.row_seconds > _SLOW_SECONDS or len(rows) > MOST_ROWS:
             loop.run_in_executor(self._beside, self._run, loaded, rows).add_done_callback(lambda done: self._finish(batch, done))

@@ -32,6 +32,11 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]
     def _keepalive(self, seconds: int) -> None:
         self._keepalive_seconds = seconds
 
+    def _arm_keepalive_timer(self) -> None:
+        """Also for a connection that an answer promised to keep just before the drain: nothing else ends it, and the end waits for it."""
+        self._cancel_keepalive_timer()
+        self._keepalive_handle = self.worker.loop.call_later(self._keepalive_seconds, self._keepalive_timeout)
+
     def _send_error_response(self, status: int, message: str, extra_headers: Iterable[tuple[str, str]] = ()) -> None:
         body = write({"error": f"this is not a request that can be read: {self._get_reason_phrase(status).lower()}"})
         extra = "".join(f"{name}: {value}\r\n" for name, value in extra_headers)

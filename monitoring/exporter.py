@@ -109,6 +109,7 @@ def _predictions(shown: list[Exported]) -> Iterator[Metric]:
     bins = CounterMetricFamily("veleta_signal_bin", "Rows by signal and bin of the reference", labels=[*_MODEL, "signal", "bin"])
     failures = CounterMetricFamily("veleta_data_quality_failures", "Rows or requests that failed a check", labels=[*_MODEL, "check"])
     inference = HistogramMetricFamily("veleta_inference_duration_seconds", "Time of one call of the model", labels=_MODEL)
+    queue = HistogramMetricFamily("veleta_queue_duration_seconds", "Time that a request waited for the model", labels=_MODEL)
     batch = HistogramMetricFamily("veleta_batch_size", "Rows that one call of the model answered", labels=_MODEL)
     for one in shown:
         parts = one.subject.layout.split(one.track.counts)
@@ -121,8 +122,9 @@ def _predictions(shown: list[Exported]) -> Iterator[Metric]:
         for check, rows in zip(QUALITY_CHECKS, parts["quality"], strict=True):
             failures.add_metric([*one.labels, check], rows)
         _add_histogram(inference, one.labels, DURATION_BOUNDS, parts["inference"], parts["inference_sum"][0])
+        _add_histogram(queue, one.labels, DURATION_BOUNDS, parts["queue"], parts["queue_sum"][0])
         _add_histogram(batch, one.labels, BATCH_BOUNDS, parts["batch"], parts["batch_sum"][0])
-    yield from (answers, bins, failures, inference, batch)
+    yield from (answers, bins, failures, inference, queue, batch)
 
 
 def _references(shown: list[Exported]) -> Iterator[Metric]:

@@ -98,6 +98,7 @@ def variant_layout(reference: Reference) -> Layout:
             "signals": (sum(len(profile.counts) for profile in reference.profiles.values()),),
             "quality": (len(QUALITY_CHECKS),),
             **histogram("inference", DURATION_BOUNDS),
+            **histogram("queue", DURATION_BOUNDS),
             **histogram("batch", BATCH_BOUNDS),
         }
     )

@@ -41,6 +41,7 @@ class Recorder:
         self._routes = {route: place for place, route in enumerate(routes)}
         self._subjects: dict[str, dict[str, FloatArray]] = {}
         self._predicted: deque[tuple[Subject, Batch, float]] = deque()
+        self._queued: deque[tuple[Subject, list[float]]] = deque()
         self._requested: deque[tuple[str, int, float]] = deque()
         self._in_flight = 0
         self._rows = 0
@@ -65,6 +66,10 @@ class Recorder:
         if self._rows > _MOST_ROWS:
             self.flush()
         self._noted.set()
+
+    def queued(self, subject: Subject, seconds: list[float]) -> None:
+        """Requests have waited so long for one call."""
+        self._queued.append((subject, seconds))
 
     def began(self) -> None:
         """A request has come."""
@@ -107,6 +112,9 @@ class Recorder:
                 by_subject[note[0].key].append(note)
             for notes in by_subject.values():
                 self._count_predictions(notes)
+            while self._queued:
+                subject, seconds = self._queued.popleft()
+                observe(self._row(subject), "queue", DURATION_BOUNDS, np.array(seconds))
             self._count_requests()
             self.costs.count()
 

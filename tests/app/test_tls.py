@@ -6,6 +6,7 @@ import contextlib
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,6 +97,32 @@ def test_a_slow_handshake_holds_nobody_up(store: Store, tmp_path: Path) -> None:
     finally:
         for connection in silent:
             connection.close()
+        server.stop()
+
+
+def test_a_slow_reader_gets_all_of_its_answer_although_the_connection_is_closed_after(store: Store, digits8: Data, tmp_path: Path) -> None:
+    body = np.resize(digits8.test_x, (40_000, 8, 8, 1)).tobytes()
+    certificate, key = make(tmp_path, "ours")
+    server = SecureServer(store.root, certificate, key, "--workers", "1", "--max-rows", "50000")
+    try:
+        plain = socket.socket()
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        plain.connect(("127.0.0.1", server.port))
+        context = ssl.create_default_context(cafile=str(certificate))
+        with context.wrap_socket(plain, server_hostname="localhost") as connection:
+            connection.sendall(
+                b"POST /predict/digits8 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+            )
+            said = connection.recv(1024)
+            time.sleep(3.5)
+            while part := connection.recv(65536):
+                said += part
+        length = int(said.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        assert len(said.partition(b"\r\n\r\n")[2]) == length > 8_000_000
+        began = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - began < 10
+    finally:
         server.stop()
 
 
