@@ -79,6 +79,7 @@ def test_labels_sent_again_are_told_apart(page: Page, page_server: str) -> None:
     for label, words in (("1", "Counted: it was 1."), ("1", "Already counted"), ("2", "Not counted: another label")):
         page.say_it_was(label)
         page.wait_text("#feedback", words)
+        assert words in page.text("#feedback")
 
 
 def test_a_sample_is_answered_and_its_own_label_told(page: Page, page_server: str, server: LiveServer) -> None:
@@ -119,6 +120,7 @@ def test_the_keyboard_is_enough(page: Page, page_server: str) -> None:
     page.wait_text("#feedback", "ounted")
     page.find("#windows input:checked").send_keys(Keys.ARROW_LEFT)
     page.wait_text("#drift-legend", "the last minute")
+    assert page.find("#windows").find_element(By.CSS_SELECTOR, ":checked").get_attribute("value") == "1m"
 
 
 def test_every_sample_shows_and_the_windows_are_there(page: Page, page_server: str, digits8: Data) -> None:

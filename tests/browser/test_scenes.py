@@ -82,6 +82,7 @@ def test_each_outcome_of_a_label_is_put_into_words(page: Page, fake: FakeServer,
     page.wait(page.label)
     page.say_it_was("3")
     page.wait_text("#feedback", words)
+    assert page.text("#feedback").startswith(words)
 
 
 def test_a_new_live_version_is_announced(page: Page, fake: FakeServer) -> None:
