@@ -32,7 +32,7 @@ test-training: $(VENV)/.installed ## the tests that need TensorFlow
 	$(VENV)/bin/python -m pytest -q -m training
 
 test-serving: $(SERVING)/.installed ## the tests of everything else, where TensorFlow is not installed
-	$(SERVING)/bin/python -m pytest -q -m "not training and not browser and not clients" --ignore=tests/training
+	$(SERVING)/bin/python -m pytest -q --numprocesses 2 --dist loadfile -m "not training and not browser and not clients" --ignore=tests/training
 
 test-clients: $(VENV)/.installed ## the protocols with clients that others wrote, each in an environment of its own
 	$(VENV)/bin/python -m pytest -q -m clients tests/clients

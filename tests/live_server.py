@@ -91,7 +91,7 @@ def free_port() -> int:
 
 def clean_environment() -> dict[str, str]:
     """The environment without settings of whoever runs the tests."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("VELETA_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("VELETA_", "MAKE"))}
     return kept | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 

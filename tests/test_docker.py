@@ -68,7 +68,7 @@ def container(installed: Path, store: Store, tmp_path: Path) -> Iterator[tuple[i
     if as_root:
         os.chown(state, NOBODY, NOBODY)
         for folder in [*tmp_path.parents, tmp_path, store.root, *installed.parents]:
-            if folder.name.startswith(("pytest-", "test_", "image")):
+            if folder.name.startswith(("pytest-", "popen-", "test_", "image")):
                 folder.chmod(folder.stat().st_mode | 0o055)
     settings = environment() | {"VELETA_HOST": "127.0.0.1", "VELETA_STORE": str(store.root), "VELETA_STATE": str(state)}
     settings |= {"VELETA_PORT": str(port), "PATH": f"{installed}/bin:{os.environ['PATH']}"}

@@ -149,10 +149,15 @@ def test_a_model_that_blocks_the_event_loop_is_found(stuck: Path, digits8: Data)
         counters, before = Counters(server), server.worker_pids()
         ask_and_forget(server, images(digits8, 1, HANGS))
         began = time.monotonic()
+        lost = 0
         while set(server.worker_pids()) >= set(before):
-            assert predict(server, images(digits8, 1)).status_code == 200
+            try:
+                assert predict(server, images(digits8, 1)).status_code == 200
+            except requests.ConnectionError:  # the stuck worker had taken the connection already
+                lost += 1
             counters.look()
             assert time.monotonic() - began < HANG_SECONDS + 5
+        assert lost <= 1
         wait_for(lambda: len(server.worker_pids()) == 2)
         assert total(counters.look(), "veleta_predictions_total") > 0
 

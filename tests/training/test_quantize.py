@@ -64,7 +64,7 @@ def test_pixels_are_read_without_a_loss(fp32: Path, split: Split, tmp_path: Path
     quantize(fp32, tmp_path / "int8.onnx", split.train, split.validation)
     constants = {c.name: onnx.numpy_helper.to_array(c) for c in onnx.load(tmp_path / "int8.onnx").graph.initializer}
     first = next(node for node in onnx.load(tmp_path / "int8.onnx").graph.node if node.op_type == "QuantizeLinear")
-    assert float(constants[first.input[1]]) == pytest.approx(1.0, abs=1e-6)
+    assert float(constants[first.input[1]]) == pytest.approx(1.0, abs=1 / 2048)  # Percentile reads ranges from 2,048 bins
     assert int(constants[first.input[2]]) == 0
 
 
