@@ -1,4 +1,4 @@
-"""The server's commands: `serve`, and `predict`, its client."""
+"""The server's commands: `serve`, `predict`, its client, and `drill`, which tries out what it would notice."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import argparse
 import dataclasses
 import json
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from app import client
 from app.settings import Settings, resolve
+from models.commands import add_store
 from models.configuration import read_file
 
 #: Settings without a flag: a secret does not belong in the list of processes. They are not printed either.
@@ -61,3 +64,47 @@ def predict(arguments: argparse.Namespace) -> None:
     for file, answer in answers:
         for prediction in answer["predictions"]:
             print(f"{file}\t{prediction['label']}\t{prediction['confidence']:.4f}", flush=True)
+
+
+def configure_drill(parser: argparse.ArgumentParser) -> None:
+    add_store(parser)
+    parser.add_argument("name", metavar="NAME", help="the model; its live version is tried")
+    parser.add_argument("--shift", metavar="SHIFT[:STRENGTH]", required=True, help="what changes, as in brightness:60 or class_gone:7")
+    parser.add_argument("--list", action=_ListShifts, nargs=0, help="print the shifts and stop")
+    parser.add_argument("--share", type=_number(0, 1), default=1.0, help="the share of the inputs that it falls on (default 1)")
+    parser.add_argument("--rate", type=_number(0, 1e7), help="predictions per second (default: what the server has seen lately)")
+    parser.add_argument("--runs", type=_number(0, 10_000), default=200, help="how often it is simulated (default 200)")
+    parser.add_argument("--variant", default="", help="the variant (default: the one that is served)")
+    parser.add_argument("--state", metavar="DIR", help="the folder of the server's counts (VELETA_STATE, default .veleta in the store)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def drill(arguments: argparse.Namespace) -> None:
+    flags = {"store": arguments.store, "state": arguments.state, "variant": arguments.variant or None}
+    settings = resolve(flags, os.environ, read_file())[0]
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in `serve`
+    from app.drill import run
+
+    report = run(settings, arguments.name, arguments.shift, arguments.share, arguments.rate, int(arguments.runs), time.time())
+    print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False) if arguments.json else report.to_text())
+
+
+class _ListShifts(argparse.Action):
+    """As --help: what there is, and no more."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from app.drill import list_shifts
+
+        print(list_shifts())
+        parser.exit()
+
+
+def _number(above: float, most: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        number = float(text)
+        if not above < number <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not more than {above:g} and at most {most:g}")
+        return number
+
+    parse.__name__ = "number"  # what argparse calls a text that is none
+    return parse

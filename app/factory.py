@@ -8,6 +8,7 @@ import os
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from app import incident_routes
 from app.answers import Reply, explain, write
 from app.description.routes import routes as description_routes
 from app.errors import OverLimit
@@ -33,6 +34,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     service = build(settings)
     app.extensions["veleta"] = service
     app.register_blueprint(routes)
+    app.register_blueprint(incident_routes.routes)
     app.register_blueprint(open_inference_routes.routes)
     app.register_blueprint(model_status.routes)
     app.register_blueprint(ping.routes)
@@ -51,7 +53,8 @@ def _count_requests(app: Flask, service: Service) -> None:
 
     @app.after_request
     def ended(response: Response) -> Response:
-        response.headers.update(HEADERS)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
         if g.visit.request_id:
             response.headers["X-Request-Id"] = g.visit.request_id
         service.door.leave(g.visit, _route(), response.status_code)

@@ -17,7 +17,7 @@ from app.images import encode_png
 from app.protocols.exchange import Prediction, Request
 from app.protocols.table import PREDICTIONS
 from app.service import ROUTES, Service
-from monitoring.exporter import export
+from monitoring.export.exporter import export
 from monitoring.view import monitor
 
 routes = Blueprint("veleta", __name__)
@@ -74,7 +74,7 @@ def monitor_() -> Response:
     found = look.subjects.get(loaded.subject.key)
     if found is None:
         raise NotReady(f"nothing is known of {loaded.subject.key} yet; ask again in a moment")
-    shown = monitor(*found, look.time)
+    shown = monitor(*found, look.promise, look.time)
     shown["totals"]["feedback"] |= service().feedback_totals()
     return answer(shown)
 

@@ -22,12 +22,14 @@ from app.settings import Settings
 from app.unloaded import Unloaded
 from models.manifest import Input
 from models.store import Store
-from monitoring import secret
-from monitoring.label_log import LabelLog
-from monitoring.layout import FEEDBACK_RESULTS, server_layout
-from monitoring.receipt import Seal
-from monitoring.recorder import Recorder
-from monitoring.shared_counts import SharedCounts, alive, server_counts
+from monitoring.counts import secret
+from monitoring.counts.label_log import LabelLog
+from monitoring.counts.layout import FEEDBACK_RESULTS, server_layout
+from monitoring.counts.receipt import Seal
+from monitoring.counts.recorder import Recorder
+from monitoring.counts.shared_counts import SharedCounts, alive, server_counts
+from monitoring.drift.alarm import Promise
+from monitoring.incidents.files import Incidents
 from monitoring.watch import Subjects, Watch
 
 #: The routes that requests are counted by; the last stands for all others.
@@ -36,6 +38,7 @@ ROUTES = (
     "/predict",
     "/feedback",
     "/monitor",
+    "/incidents",
     "/metrics",
     "/samples",
     "/healthz",
@@ -59,6 +62,7 @@ class Service:
     served: Served
     recorder: Recorder
     watch: Watch
+    incidents: Incidents
     seal: Seal
     feedback: Feedback
     counts: SharedCounts
@@ -110,7 +114,7 @@ def build(settings: Settings) -> Service:
     given = settings.secret.encode()
     seal = Seal(secret.check(given, "VELETA_SECRET") if given else secret.read_or_make(settings.secret_path))
     log, subjects = LabelLog(settings.events_file), Subjects(store)
-    recorder = Recorder(folder, ROUTES)
+    recorder = Recorder(folder, ROUTES, settings.capture_rows)
     calls = Calls(settings.hang_seconds)
     served = Served(
         store,
@@ -129,7 +133,8 @@ def build(settings: Settings) -> Service:
         calls,
         served,
         recorder,
-        Watch(folder, subjects, log, settings.tick_seconds, keep_seconds),
+        Watch(folder, subjects, log, Promise(settings.days_between_false_alarms, settings.tick_seconds), keep_seconds),
+        Incidents(folder / "incidents"),
         seal,
         Feedback(seal, subjects, log, keep_seconds, settings.max_rows),
         server_counts(folder / "counts", server_layout(ROUTES)),

@@ -9,13 +9,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import types
-import typing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from models.errors import ManifestError
+from models.parsing import MisfitError, parse
 
 FORMAT = 1
 VARIANTS = {
@@ -150,7 +149,10 @@ class Manifest:
             raise ManifestError(f"{path} is not JSON ({error}); publish the version again") from error
         if isinstance(data, dict) and data.get("format") != FORMAT:
             raise ManifestError(f"{path}: format is {data.get('format')!r}, this Veleta reads {FORMAT}; install the Veleta that wrote it")
-        manifest: Manifest = _parse(cls, data, str(path), "manifest")
+        try:
+            manifest: Manifest = parse(cls, data, "manifest")
+        except MisfitError as error:
+            raise ManifestError(f"{path}: {error}") from error
         manifest.variant()
         return manifest
 
@@ -171,44 +173,3 @@ def check_file(path: Path, sha256: str) -> None:
         raise ManifestError(
             f"{path} has sha256 {found[:12]}…, its manifest says {sha256[:12]}…; the file was altered, publish the version again"
         )
-
-
-def _parse(kind: Any, data: Any, file: str, where: str) -> Any:
-    """Turn JSON data into the type `kind` says, strictly. `where` is the path of the field for the error."""
-    origin, args = typing.get_origin(kind), typing.get_args(kind)
-    if dataclasses.is_dataclass(kind):
-        return _parse_fields(kind, data, file, where)
-    if origin is Literal:
-        if data not in args:
-            raise ManifestError(f"{file}: {where} is {data!r}, expected one of {', '.join(map(repr, args))}")
-        return data
-    if origin in (typing.Union, types.UnionType):
-        return None if data is None else _parse(next(a for a in args if a is not types.NoneType), data, file, where)
-    if origin is tuple:
-        _expect(isinstance(data, list), "a list", data, file, where)
-        parts = (args[0],) * len(data) if args[-1] is Ellipsis else args
-        _expect(len(data) == len(parts), f"{len(parts)} values", data, file, where)
-        return tuple(_parse(part, value, file, f"{where}[{i}]") for i, (part, value) in enumerate(zip(parts, data, strict=True)))
-    if origin is dict:
-        _expect(isinstance(data, dict), "an object", data, file, where)
-        return {key: _parse(args[1], value, file, f"{where}.{key}") for key, value in data.items()}
-    if kind is Any:
-        return data
-    number = kind is float and isinstance(data, int) and not isinstance(data, bool)
-    _expect(type(data) is kind or number, f"a {kind.__name__}", data, file, where)
-    return kind(data)
-
-
-def _parse_fields(kind: Any, data: Any, file: str, where: str) -> Any:
-    _expect(isinstance(data, dict), "an object", data, file, where)
-    hints = typing.get_type_hints(kind)
-    if unknown := sorted(data.keys() - hints.keys()):
-        raise ManifestError(f"{file}: {where} has the unknown field {unknown[0]!r}; known are {', '.join(hints)}")
-    if missing := [name for name in hints if name not in data]:
-        raise ManifestError(f"{file}: {where} lacks the field {missing[0]!r}")
-    return kind(**{name: _parse(hint, data[name], file, f"{where}.{name}") for name, hint in hints.items()})
-
-
-def _expect(holds: bool, expected: str, data: Any, file: str, where: str) -> None:
-    if not holds:
-        raise ManifestError(f"{file}: {where} is {str(data)[:40]!r}, expected {expected}")

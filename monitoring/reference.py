@@ -5,7 +5,8 @@ Each variant has its own, because an int8 or pruned network answers with other c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,28 @@ from numpy.typing import NDArray
 
 from models.errors import ManifestError
 from models.manifest import Input
+from monitoring.accuracy.calibration import Calibration
 from monitoring.arrays import Arrays, FloatArray, IntArray
-from monitoring.binning import bin_counts, class_edges, quantile_edges
-from monitoring.signals import Batch, measure
+from monitoring.drift.mmd import Moments
+from monitoring.signals.binning import bin_counts, class_edges, quantile_edges
+from monitoring.signals.columns import Columns, is_column
+from monitoring.signals.duplicates import Recent
+from monitoring.signals.energy import Head
+from monitoring.signals.explanations import Explanations
+from monitoring.signals.faults import image_faults
+from monitoring.signals.fourier import Fourier
+from monitoring.signals.measure import Batch, Fitted, measure, quality
+from monitoring.signals.outlier import Ranks
+from monitoring.signals.space import Space
+
+#: The parts of a reference that are written as they are: those of what is fitted, and its own.
+_FITTED: dict[str, Any] = {"head": Head, "space": Space, "fourier": Fourier, "columns": Columns}
+_OWN: dict[str, Any] = {"ranks": Ranks, "moments": Moments, "calibration": Calibration, "explanations": Explanations}
+
+#: Reference rows that are tried out under each fault of a client, at most.
+_FAULTY_ROWS = 2000
+#: Asks the variant: inputs (n, …) → probabilities and embeddings.
+Ask = Callable[[NDArray[Any]], tuple[FloatArray, FloatArray]]
 
 
 @dataclass(frozen=True)
@@ -29,24 +49,77 @@ class Profile:
 
 @dataclass(frozen=True)
 class Reference:
-    """The profiles of all signals of one variant, over `rows` held-back rows."""
+    """The profiles of all signals of one variant, over `rows` held-back rows. Files of old versions have only these two.
+
+    `quality`   how many of the rows failed each check that only counts
+    `fitted`    what the signals need to know of the variant
+    `ranks`     the distances of the rows, which say how unusual another one is
+    `moments`   of the rows' Fourier features
+    `explanations`  what the signals would be like after the commonest changes
+    """
 
     rows: int
     profiles: dict[str, Profile]
+    quality: dict[str, int] = field(default_factory=dict)
+    fitted: Fitted = field(default_factory=Fitted)
+    ranks: Ranks | None = None
+    moments: Moments | None = None
+    calibration: Calibration | None = None
+    explanations: Explanations | None = None
 
     @classmethod
-    def of(cls, batch: Batch, taken: Input) -> Reference:
-        """Profile the answers of a variant to held-back rows that neither it nor its thresholds were fitted on."""
+    def of(cls, batch: Batch, taken: Input, fitted: Fitted) -> Reference:
+        """Profile the answers of a variant to held-back rows that neither it nor what is `fitted` knows."""
+        places = fitted.place(batch.embeddings)
+        measured = measure(batch, taken, fitted, places)
         profiles = {}
-        for name, values in measure(batch, taken).items():
-            edges = class_edges(batch.probabilities.shape[1]) if name == "class" else quantile_edges(values)
+        for name, values in measured.items():
+            edges = _edges(name, values, batch, fitted)
             profiles[name] = Profile(edges, bin_counts(values, edges))
-        return cls(len(batch), profiles)
+        ranks = Ranks.of(measured["distance"]) if fitted.space else None
+        moments = Moments.of(fitted.fourier.waves(places)) if fitted.fourier and places is not None else None
+        return cls(len(batch), profiles, quality(batch.inputs, taken, Recent().repeats(batch.inputs)), fitted, ranks, moments)
 
-    def count(self, batch: Batch, taken: Input) -> IntArray:
-        """The bin counts of a live batch, all signals in a row, in the order of `profiles`."""
-        measured = measure(batch, taken)
+    def explained(self, batch: Batch, taken: Input, labels: IntArray, ask: Ask) -> Reference:
+        """With what the signals of the same rows would be under other shares of the classes, and under the faults of a client."""
+        sent = image_faults(batch.inputs[:_FAULTY_ROWS], *taken.range) if taken.kind == "image" else {}
+        faults = {fault: self._measured(Batch(rows, *ask(rows)), taken) for fault, rows in sent.items()}
+        edges, classes = {name: profile.edges for name, profile in self.profiles.items()}, batch.probabilities.shape[1]
+        return replace(self, explanations=Explanations.of(self._measured(batch, taken), edges, labels, faults, classes))
+
+    def count(self, batch: Batch, taken: Input, repeated: NDArray[np.bool_] | None = None) -> dict[str, NDArray[Any]]:
+        """What a live batch adds to the blocks of the counts. The signals are all in one row, in the order of `profiles`.
+
+        `repeated` (n,) says which rows were here before: these are counted among all and once more by themselves.
+        """
+        with np.errstate(all="ignore"):  # values far out of the range end in the outermost bins, whatever they give here
+            places = self.fitted.place(batch.embeddings)
+            measured = measure(batch, taken, self.fitted, places)
+            waves = self.fitted.fourier.count(places) if self.fitted.fourier and places is not None else None
+        counts: dict[str, NDArray[Any]] = {"signals": self._binned(measured)}
+        if repeated is not None and repeated.any():
+            counts["repeated"] = self._binned({name: values[repeated] for name, values in measured.items()})
+        if self.ranks:
+            counts["outlier"] = self.ranks.count(measured["distance"])
+        if waves is not None:
+            counts["waves"] = waves
+        if self.calibration:
+            counts["estimates"] = self.calibration.count(batch.probabilities)
+        return counts
+
+    def _binned(self, measured: dict[str, FloatArray]) -> IntArray:
         return np.concatenate([bin_counts(measured[name], profile.edges) for name, profile in self.profiles.items()])
+
+    def _measured(self, batch: Batch, taken: Input) -> dict[str, FloatArray]:
+        return measure(batch, taken, self.fitted, self.fitted.place(batch.embeddings))
+
+    def outlier(self, probabilities: FloatArray, embeddings: FloatArray) -> FloatArray | None:
+        """How unusual each row is, 0 to 1 (`monitoring.signals.outlier`); None if the variant has no distance."""
+        if not self.ranks or not self.fitted.space:
+            return None
+        space = self.fitted.space
+        with np.errstate(all="ignore"):
+            return self.ranks.score(space.distance(space.place(embeddings), probabilities.argmax(axis=1)))
 
     def split(self, counts: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """The counts of each signal out of those in a row."""
@@ -62,26 +135,64 @@ class Samples:
     labels: IntArray
 
 
+def _edges(name: str, values: FloatArray, batch: Batch, fitted: Fitted) -> FloatArray:
+    if name == "class":
+        return class_edges(batch.probabilities.shape[1])
+    return fitted.columns.edges(name, values) if fitted.columns and is_column(name) else quantile_edges(values)
+
+
 def write_references(path: Path, references: dict[str, Reference], samples: Samples) -> None:
-    """Write reference.npz: one part per variant, `<variant>/<signal>/edges|counts`, and the samples."""
+    """Write reference.npz, one part per variant, and the samples.
+
+    `<variant>/<signal>/edges|counts`, `<variant>/quality/<check>`, and `<variant>/<part>/…` for each part that is there.
+    """
     arrays: Arrays = {"samples/inputs": samples.inputs, "samples/labels": samples.labels}
     for variant, reference in references.items():
-        arrays[f"{variant}/rows"] = np.array(reference.rows)
-        arrays[f"{variant}/signals"] = np.array(list(reference.profiles))
-        for name, profile in reference.profiles.items():
-            arrays[f"{variant}/{name}/edges"] = profile.edges
-            arrays[f"{variant}/{name}/counts"] = profile.counts
+        arrays |= {f"{variant}/{name}": value for name, value in _to_arrays(reference).items()}
     np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
 def read_reference(path: Path, variant: str) -> Reference:
     """The part of a variant. Raises ManifestError that names the file."""
+    prefix = f"{variant}/"
     with np.load(path, allow_pickle=False) as file:
         if f"{variant}/rows" not in file:
             raise ManifestError(f"{path} has no part for the variant {variant!r}; publish the version again")
-        names = [str(name) for name in file[f"{variant}/signals"]]
-        profiles = {name: Profile(file[f"{variant}/{name}/edges"], file[f"{variant}/{name}/counts"]) for name in names}
-        return Reference(int(file[f"{variant}/rows"]), profiles)
+        return _from_arrays({name.removeprefix(prefix): file[name] for name in file.files if name.startswith(prefix)})
+
+
+def _parts(reference: Reference) -> dict[str, Any]:
+    fitted = {name: getattr(reference.fitted, name) for name in _FITTED}
+    return fitted | {name: getattr(reference, name) for name in _OWN}
+
+
+def _to_arrays(reference: Reference) -> Arrays:
+    arrays: Arrays = {"rows": np.array(reference.rows), "signals": np.array(list(reference.profiles))}
+    for name, profile in reference.profiles.items():
+        arrays |= {f"{name}/edges": profile.edges, f"{name}/counts": profile.counts}
+    arrays |= {f"quality/{check}": np.array(rows) for check, rows in reference.quality.items()}
+    for name, part in _parts(reference).items():
+        if part:
+            arrays |= {f"{name}/{key}": value for key, value in part.to_arrays().items()}
+    return arrays
+
+
+def _from_arrays(arrays: Arrays) -> Reference:
+    def parts(kinds: dict[str, Any]) -> dict[str, Any]:
+        return {name: kind.from_arrays(within) for name, kind in kinds.items() if (within := _within(name, arrays))}
+
+    return Reference(
+        int(arrays["rows"]),
+        {name: Profile(arrays[f"{name}/edges"], arrays[f"{name}/counts"]) for name in map(str, arrays["signals"])},
+        {check: int(rows) for check, rows in _within("quality", arrays).items()},
+        Fitted(**parts(_FITTED)),
+        **parts(_OWN),
+    )
+
+
+def _within(part: str, arrays: Arrays) -> Arrays:
+    """The arrays of a part, by their names in it."""
+    return {name.removeprefix(f"{part}/"): value for name, value in arrays.items() if name.startswith(f"{part}/")}
 
 
 def read_samples(path: Path) -> Samples:

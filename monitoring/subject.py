@@ -8,7 +8,7 @@ from functools import cached_property
 
 from models.manifest import Manifest
 from models.store import Published
-from monitoring.layout import Layout, label_layout, variant_layout
+from monitoring.counts.layout import Layout, label_layout, variant_layout
 from monitoring.reference import Reference, read_reference
 
 

@@ -6,30 +6,43 @@ reader is never behind the counts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from monitoring.accuracy.confusion import Labels, add_labels
 from monitoring.arrays import Arrays, FloatArray
-from monitoring.confusion import Labels, add_labels
+from monitoring.drift.alarm import Promise, Vigil
+from monitoring.drift.evidence import Evidence
+from monitoring.drift.streams import streams_of, totals
 from monitoring.subject import Subject
 from monitoring.windows import Cohorts, History
 
 
 @dataclass(frozen=True)
 class Track:
-    """`counts` and `labels` are totals by now, laid out as the subject says; `history` holds past ones of both, side by side."""
+    """`counts` and `labels` are totals by now, laid out as the subject says; `history` holds past ones of both, side by side.
+
+    `vigil` is where the evidence for a change stood at the last tick.
+    """
 
     counts: FloatArray
     labels: FloatArray
     history: History
     cohorts: Cohorts
     moved_at: float
+    vigil: Vigil
 
     @classmethod
-    def start(cls, subject: Subject) -> Track:
-        sizes = subject.layout.size, subject.label_layout.size
-        return cls(np.zeros(sizes[0]), np.zeros(sizes[1]), History.empty(sum(sizes)), Cohorts.empty(), 0.0)
+    def start(cls, subject: Subject, now: float) -> Track:
+        counts, labels = np.zeros(subject.layout.size), np.zeros(subject.label_layout.size)
+        vigil = Vigil.start(streams_of(subject), now, totals(subject, counts, labels))
+        return cls(counts, labels, History.empty(len(counts) + len(labels)), Cohorts.empty(), 0.0, vigil)
+
+    def fits(self, subject: Subject) -> bool:
+        """Whether it was laid out as the subject is: another release of the program may count other things."""
+        sizes = len(self.counts), len(self.labels), len(self.vigil.evidence.null)
+        return sizes == (subject.layout.size, subject.label_layout.size, len(streams_of(subject).reference))
 
     def advance(self, subject: Subject, now: float, counts: FloatArray, labels: Labels) -> Track:
         """The track at `now`, with the total `counts` and the `labels` that came since it was last moved."""
@@ -39,9 +52,17 @@ class Track:
             counts,
             labelled,
             self.history.record(now, np.concatenate([counts, labelled])),
-            self.cohorts.add(max(fresh, 0.0), now, labels.predicted_at),
+            self.cohorts.add(max(fresh, 0.0), now, labels.predicted_at, labels.right),
             now if fresh or len(labels) or not self.moved_at else self.moved_at,
+            self.vigil,
         )
+
+    def weigh(self, subject: Subject, promise: Promise, now: float, seen: bool) -> Track:
+        """With the evidence of what came since the last tick. The track was moved on to `now` before."""
+        total, lately = totals(subject, self.counts, self.labels), None
+        if seen and self.vigil.alarm:  # the later half of the time since the alarm: a window may begin a little early
+            lately = totals(subject, *self.increase(now, (now - self.vigil.alarm.raised_at) / 2))
+        return replace(self, vigil=self.vigil.advance(streams_of(subject), promise, now, total, seen, lately))
 
     def increase(self, now: float, seconds: float) -> tuple[FloatArray, FloatArray]:
         """Counts and labels of the last `seconds`."""
@@ -57,6 +78,8 @@ class Track:
             "cohort_numbers": self.cohorts.numbers,
             "cohort_counts": self.cohorts.counts,
             "moved_at": np.array(self.moved_at),
+            "alarm": np.frombuffer(self.vigil.to_text().encode(), np.uint8),
+            **{f"evidence/{name}": value for name, value in self.vigil.evidence.to_arrays().items()},
         }
 
     @classmethod
@@ -67,7 +90,12 @@ class Track:
             History(arrays["times"], arrays["totals"]),
             Cohorts(arrays["cohort_numbers"], arrays["cohort_counts"]),
             float(arrays["moved_at"]),
+            Vigil.from_text(arrays["alarm"].tobytes().decode(), Evidence.from_arrays(_within(arrays, "evidence/"))),
         )
+
+
+def _within(arrays: Arrays, prefix: str) -> Arrays:
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
 
 
 def predictions(subject: Subject, counts: FloatArray) -> float:

@@ -7,8 +7,8 @@ says how far, so each is counted exactly once.
 
 from __future__ import annotations
 
+import datetime
 import fcntl
-import io
 import logging
 import os
 import threading
@@ -18,13 +18,16 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+import safetensors.numpy
 
 from models.errors import VeletaError
 from models.manifest import VARIANTS
 from models.store import Store
 from monitoring.arrays import Arrays, FloatArray
-from monitoring.label_log import LabelLog, LogError
-from monitoring.shared_counts import SharedCounts, counted_keys, subject_counts
+from monitoring.counts.label_log import LabelLog, LogError
+from monitoring.counts.shared_counts import SharedCounts, counted_keys, subject_counts
+from monitoring.drift.alarm import Promise
+from monitoring.incidents.files import Incidents
 from monitoring.subject import Subject, fingerprint
 from monitoring.track import Track
 
@@ -41,20 +44,22 @@ class Memory:
     def to_bytes(self) -> bytes:
         arrays: Arrays = {"seq": np.array(self.seq)}
         for key, track in self.tracks.items():
-            arrays |= {f"{key}|{name}": value for name, value in track.to_arrays().items()}
-        file = io.BytesIO()
-        np.savez(file, allow_pickle=False, **arrays)
-        return file.getvalue()
+            arrays |= {f"{key}|{name}": np.asarray(value, order="C") for name, value in track.to_arrays().items()}
+        return safetensors.numpy.save(arrays)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Memory:
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            by_key: dict[str, Arrays] = {}
-            for name in file.files:
-                if "|" in name:
-                    key, part = name.split("|")
-                    by_key.setdefault(key, {})[part] = file[name]
-            return cls(int(file["seq"]), {key: Track.from_arrays(arrays) for key, arrays in by_key.items()})
+        """Raises ValueError or KeyError for what was not written by `to_bytes`."""
+        by_key: dict[str, Arrays] = {}
+        try:
+            arrays = safetensors.numpy.load(data)
+        except safetensors.SafetensorError as error:
+            raise ValueError(str(error)) from error
+        for name, value in arrays.items():
+            if "|" in name:
+                key, part = name.split("|")
+                by_key.setdefault(key, {})[part] = value
+        return cls(int(arrays["seq"]), {key: Track.from_arrays(parts) for key, parts in by_key.items()})
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class Look:
     time: float
     subjects: dict[str, tuple[Subject, Track]]
     memory: Memory
+    promise: Promise
 
 
 class Subjects:
@@ -105,9 +111,10 @@ class Subjects:
 class Watch:
     """Looks at what is counted under `folder`, and as the leader ticks every `tick_seconds`."""
 
-    def __init__(self, folder: Path, subjects: Subjects, log: LabelLog, tick_seconds: float, retention_seconds: float) -> None:
+    def __init__(self, folder: Path, subjects: Subjects, log: LabelLog, promise: Promise, retention_seconds: float) -> None:
         self._folder, self._subjects, self._labels = folder, subjects, log
-        self._tick_seconds, self._retention_seconds = tick_seconds, retention_seconds
+        self._promise, self._retention_seconds = promise, retention_seconds
+        self._incidents = Incidents(folder / "incidents", folder / "captured")
         self._counts: dict[str, SharedCounts] = {}
         self._read: tuple[int, Memory] = (0, Memory())
         self._leading: IO[bytes] | None = None
@@ -127,28 +134,27 @@ class Watch:
 
     def look(self, now: float) -> Look:
         """Everything at `now`, labels and counts of this moment included."""
-        memory = self._remember()
+        memory = self._fitting(self._remember())
         tail = self._labels.since(memory.seq)
         tracks = {}
         for key in sorted({*counted_keys(self._folder / "counts"), *memory.tracks}):
             if subject := self._subjects.get(key):
-                track = memory.tracks.get(key) or Track.start(subject)
+                track = memory.tracks.get(key) or Track.start(subject, now)
                 tracks[key] = subject, track.advance(subject, now, self._total(subject), tail.of(key))
-        return Look(now, tracks, Memory(tail.seq, {key: track for key, (_, track) in tracks.items()}))
+        return Look(now, tracks, Memory(tail.seq, {key: track for key, (_, track) in tracks.items()}), self._promise)
 
     def tick(self, now: float) -> None:
         """Keep what there is to see now."""
-        before = self._remember()
-        after = self.look(now).memory
-        oldest = now - self._retention_seconds
-        kept = {key: track for key, track in after.tracks.items() if track.moved_at >= oldest}
-        moved = any(key not in before.tracks or track.moved_at != before.tracks[key].moved_at for key, track in kept.items())
-        if moved or after.seq != before.seq or kept.keys() != before.tracks.keys():
-            staged = self._folder / ".watch.npz.new"
-            staged.write_bytes(Memory(after.seq, kept).to_bytes())
-            staged.replace(self._folder / "watch.npz")
+        before, look = self._remember(), self.look(now)
+        seq, oldest = look.memory.seq, now - self._retention_seconds
+        kept = {key: self._weigh(subject, track, now) for key, (subject, track) in look.subjects.items() if track.moved_at >= oldest}
+        if seq != before.seq or {key: _state(track) for key, track in kept.items()} != {
+            key: _state(track) for key, track in before.tracks.items()
+        }:
+            self._keep(Memory(seq, kept))
+        self._report(kept, look)
         os.utime(self._folder / "leader")
-        self._labels.forget(oldest, after.seq)
+        self._labels.forget(oldest, seq)
 
     def last_tick(self) -> float | None:
         """When any worker's tick was last kept, in seconds since 1970."""
@@ -157,13 +163,39 @@ class Watch:
         except FileNotFoundError:
             return None
 
+    def _weigh(self, subject: Subject, track: Track, now: float) -> Track:
+        """With the evidence of this tick."""
+        stood = track.vigil.alarm
+        weighed = track.weigh(subject, self._promise, now, seen=stood is not None and self._incidents.was_seen(subject.key, stood))
+        alarm = weighed.vigil.alarm
+        if alarm and not stood:
+            _log.warning("%s has changed since %s: %s", subject.key, _clock(alarm.since), ", ".join(alarm.signals))
+        return weighed
+
+    def _report(self, tracks: dict[str, Track], look: Look) -> None:
+        """Each alarm that stands is an incident. What is wrong with one must not end the watch."""
+        for key, track in tracks.items():
+            if track.vigil.alarm:
+                try:
+                    self._incidents.report(look.subjects[key][0], track, look.promise, look.time)
+                except Exception:
+                    _log.exception("the incident of %s cannot be written, the next tick tries again", key)
+
+    def _fitting(self, memory: Memory) -> Memory:
+        """The memory, or none if another release of the program laid it out: then all is begun anew from the counts and the whole log."""
+        subjects = {key: self._subjects.get(key) for key in memory.tracks}
+        fits = all(track.fits(subject) for key, track in memory.tracks.items() if (subject := subjects[key]))
+        return memory if fits else Memory()
+
     def _run(self) -> None:
-        while not self._stop.wait(self._tick_seconds):
+        while not self._stop.wait(self._promise.tick_seconds):
             try:
                 if self._leading or self._lead():
                     self.tick(time.time())
             except (LogError, OSError) as error:
                 _log.error("a tick failed, the next one tries again: %s", error)
+            except Exception:  # whatever it is, the watch goes on
+                _log.exception("a tick failed, the next one tries again")
 
     def _lead(self) -> bool:
         lock = (self._folder / "leader").open("ab")  # not "wb": that would move the time of the last tick
@@ -180,16 +212,31 @@ class Watch:
             self._counts[subject.key] = subject_counts(self._folder / "counts", subject.key, subject.layout)
         return self._counts[subject.key].total()
 
+    def _keep(self, memory: Memory) -> None:
+        staged, path = self._folder / ".watch.safetensors.new", self._folder / "watch.safetensors"
+        staged.write_bytes(memory.to_bytes())
+        staged.replace(path)
+        self._read = path.stat().st_mtime_ns, memory
+
     def _remember(self) -> Memory:
         """What was kept last; begun anew, from the counts and the whole log, if that file is damaged."""
-        path = self._folder / "watch.npz"
+        path = self._folder / "watch.safetensors"
         try:
             changed = path.stat().st_mtime_ns
             if changed != self._read[0]:
                 self._read = changed, Memory.from_bytes(path.read_bytes())
         except FileNotFoundError:
             return Memory()
-        except (ValueError, KeyError, OSError, EOFError) as error:
+        except (ValueError, KeyError, TypeError, OSError) as error:
             _log.error("%s cannot be read and is begun anew from the counts and the label log: %s", path, error)
             return Memory()
         return self._read[1]
+
+
+def _state(track: Track) -> tuple[float, str]:
+    """What changes whenever a track is worth keeping anew."""
+    return track.moved_at, track.vigil.to_text()
+
+
+def _clock(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds")

@@ -8,19 +8,22 @@ from pathlib import Path
 import numpy as np
 
 from models.manifest import Metric
+from monitoring.accuracy.wilson import wilson
 from monitoring.arrays import FloatArray, IntArray
-from monitoring.wilson import wilson
 from training.answers import answer
 from training.parts import Part
 
 
 @dataclass(frozen=True)
 class Score:
-    """Accuracy with its interval, the confusion matrix (classes, classes) by [actual, predicted], and the answers (n, classes)."""
+    """Accuracy with its interval, the confusion matrix (classes, classes) by [actual, predicted], and the answers: probabilities
+    (n, classes) and embeddings (n, features).
+    """
 
     accuracy: Metric
     confusion: IntArray
     probabilities: FloatArray
+    embeddings: FloatArray
 
     @property
     def precision(self) -> FloatArray:
@@ -35,11 +38,11 @@ class Score:
 
 def evaluate(path: Path, test: Part, classes: int) -> Score:
     """Score an ONNX file on the test rows."""
-    probabilities = answer(path, test.x)[0]
+    probabilities, embeddings = answer(path, test.x)
     predicted = probabilities.argmax(axis=1)
     interval = wilson(int(np.count_nonzero(predicted == test.y)), len(test))
     accuracy = Metric(interval.value, interval.lower, interval.upper, len(test))
-    return Score(accuracy, confusion_matrix(test.y, predicted, classes), probabilities)
+    return Score(accuracy, confusion_matrix(test.y, predicted, classes), probabilities, embeddings)
 
 
 def confusion_matrix(actual: IntArray, predicted: IntArray, classes: int) -> IntArray:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from models.manifest import Input
+from monitoring.accuracy.calibration import Calibration
 from monitoring.reference import Reference, Samples, write_references
-from monitoring.signals import Batch
+from monitoring.signals.measure import Batch, Fitted
+from training.answers import answer
 from training.evaluate import Score
 from training.parts import Part
 
@@ -16,9 +20,25 @@ from training.parts import Part
 SAMPLES = 1000
 
 
-def write_profile(path: Path, test: Part, scores: dict[str, Score], taken: Input, seed: int) -> None:
-    """Write the reference of each variant over all test rows, and a stratified draw of them as samples."""
+def write_profile(
+    path: Path,
+    paths: dict[str, Path],
+    test: Part,
+    scores: dict[str, Score],
+    fitted: dict[str, Fitted],
+    calibrations: dict[str, Calibration],
+    taken: Input,
+    seed: int,
+) -> None:
+    """Write the reference of each variant, whose ONNX file is in `paths`, and a stratified draw of the test rows as samples.
+
+    A reference is of all test rows; its calibration stands beside it.
+    """
     inputs = test.x.astype(np.float32)
-    references = {variant: Reference.of(Batch(inputs, score.probabilities), taken) for variant, score in scores.items()}
+    references = {}
+    for variant, score in scores.items():
+        batch = Batch(inputs, score.probabilities, score.embeddings)
+        reference = Reference.of(batch, taken, fitted[variant]).explained(batch, taken, test.y, partial(answer, paths[variant]))
+        references[variant] = dataclasses.replace(reference, calibration=calibrations[variant])
     samples = test.draw(SAMPLES, seed)
     write_references(path, references, Samples(samples.x, samples.y))

@@ -14,10 +14,12 @@ import keras
 
 from models.manifest import Input, Manifest, digest
 from models.store import Published, Store
+from training.calibrate import calibrate
 from training.card import Card, write_card
 from training.compress import shrink, write_variants
 from training.evaluate import evaluate
 from training.fit import Schedule, fit, one_hot
+from training.fitted import fit_signals
 from training.keras_files import write_keras_files
 from training.network import build, learner
 from training.parts import DataSet
@@ -64,8 +66,17 @@ def train(source: Source, dataset: DataSet, name: str, store: Store, progress: P
         parameters = {variant: (pruned if "pruned" in variant else network).count_params() for variant in paths}
         variants = judge(paths, scores, parameters, split)
 
+        # Fit what the signals need
+        fitted = {
+            variant: fit_signals(path, pruned if "pruned" in variant else network, split.train, classes, recipe.seed)
+            for variant, path in paths.items()
+        }
+
+        # Calibrate
+        calibrations = {variant: calibrate(path, split.validation, scores[variant]) for variant, path in paths.items()}
+
         # Profile
-        write_profile(work / "reference.npz", split.test, scores, taken, recipe.seed)
+        write_profile(work / "reference.npz", paths, split.test, scores, fitted, calibrations, taken, recipe.seed)
 
         # Publish
         described = describe(name, taken, dataset, split, variants, source, store.live(name))

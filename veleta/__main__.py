@@ -19,6 +19,8 @@ COMMANDS = {
     "train": ("training", "train a model and publish it"),
     "serve": ("app", "serve the live models and watch them"),
     "predict": ("app", "ask a server about files"),
+    "drill": ("app", "say how soon a shift of the data would be noticed"),
+    "incidents": ("monitoring", "list the alarms: since when, what they cost, the likely cause"),
     "models": ("models", "list the models on the shelf"),
     "show": ("models", "show one version of a model"),
     "promote": ("models", "make a version live"),

@@ -22,7 +22,7 @@ _ERRORS = {
     400: ("BadRequest", "The request is not what was expected; the sentence says what was."),
     401: ("Unauthorized", "This needs an API key that the server knows."),
     403: ("Forbidden", "For administrators, or for other API keys."),
-    404: ("NotFound", "There is no such model or version."),
+    404: ("NotFound", "There is no such model, version or incident."),
     413: ("TooLarge", "Over a limit, which the sentence names."),
     415: ("Unsupported", "A kind of body or encoding that is not read here."),
     429: ("TooMuch", "Too much waits already, or one caller asks too often; Retry-After says when to come again."),
@@ -33,6 +33,7 @@ _PARTS: dict[str, tuple[str, dict[str, Any]]] = {
     "name": ("The model's name.", {"type": "string"}),
     "version": ("The live version, or 0 for whichever is live.", {"type": "string", "pattern": "^[0-9]+$"}),
     "label": ("`live` and `stable` are the live version.", {"type": "string", "enum": ["live", "stable"]}),
+    "incident": ("The incident's id, as /incidents and /monitor have it.", {"type": "string"}),
     "number": ("The number of the sample.", {"type": "integer", "minimum": 0}),
 }
 

@@ -70,6 +70,19 @@ OPERATIONS: dict[str, Operation] = {
         ),
         MODEL_ERRORS, query={"model": TEXT}, curl="curl -s {url}/monitor",
     ),
+    "GET /incidents": Operation(
+        "Watch", "The alarms that were raised, the newest first", in_json(thing({"incidents": many(ref("IncidentLine"))})),
+        query={"model": TEXT, "count": {"type": "integer", "minimum": 0, "maximum": 1000, "default": 50}}, curl="curl -s {url}/incidents",
+    ),
+    "GET /incidents/{incident}": Operation(
+        "Watch", "An incident: what has changed, since when, what it costs, the likely cause; with Accept: text/html as a page",
+        in_json(ref("Incident")) | {"text/html": TEXT}, MODEL_ERRORS, curl="curl -s {url}/incidents/ID",
+    ),
+    "POST /incidents/{incident}/seen": Operation(
+        "Watch", "Mark an incident as seen", in_json(thing({"incident": TEXT, "seen": YES_NO})), (404,),
+        "What is normal now is what the traffic is compared with from the next tick on; the same change raises no second alarm.",
+        curl="curl -s -X POST {url}/incidents/ID/seen",
+    ),
     "GET /metrics": Operation("Watch", "Everything counted, for Prometheus", {"text/plain": TEXT}, curl="curl -s {url}/metrics"),
     "GET /samples/{name}": Operation(
         "Predict", "Held-back rows with their labels, to try a model with", in_json(thing({"model": TEXT, "samples": many(ref("Sample"))})),

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from app.description.operation import ANYTHING, NUMBER, TEXT, WHOLE, YES_NO, Schema, many, one_of, ref, thing
-from monitoring.layout import FEEDBACK_RESULTS
+from monitoring.counts.layout import FEEDBACK_RESULTS
 
 _ROWS = many(ref("Value"), 1)
 _DIMENSION = thing({"size": {"type": "string", "pattern": "^-?[0-9]+$"}, "name": TEXT})
 _SHAPE = thing({"dim": many(_DIMENSION)})
+_SHARES = many({"type": ["number", "null"]})
+
+
+def _known(text: str) -> Schema:
+    """Something, or null where there is not enough data."""
+    return {"type": ["object", "null"], "description": text}
+
 
 OWN: dict[str, Schema] = {
     "Error": thing({"error": {"type": "string", "description": "One sentence: what was expected, what came."}}),
@@ -34,13 +41,61 @@ OWN: dict[str, Schema] = {
             "class": {"type": "integer", "minimum": 0},
             "confidence": NUMBER,
             "probabilities": many(NUMBER),
-        }
+            "outlier": {
+                **NUMBER,
+                "minimum": 0,
+                "maximum": 1,
+                "description": "How unusual the input is: the share of the reference rows that are less far from their class, in what the "
+                "model's last layer sees. Of inputs like those, one in a hundred has 0.99 or more. Missing if the model does not tell.",
+            },
+        },
+        ("id", "label", "class", "confidence", "probabilities"),
     ),
     "Predictions": thing({"model": TEXT, "version": TEXT, "variant": TEXT, "predictions": many(ref("Prediction"), 1)}),
     "Label": thing({"id": TEXT, "label": {"description": "The true label: one of the model's classes.", "type": ["string", "integer"]}}),
     "Labels": {"anyOf": [thing({"feedback": many(ref("Label"), 1)}), ref("Label")]},
     "Results": thing({**dict.fromkeys(FEEDBACK_RESULTS, WHOLE), "results": many(one_of(*FEEDBACK_RESULTS))}),
-    "Window": thing({"seconds": NUMBER, "predictions": WHOLE, "labels": WHOLE}, text="What is known of the last so many seconds."),
+    "Window": thing(
+        {
+            "seconds": NUMBER,
+            "predictions": WHOLE,
+            "labels": WHOLE,
+            "accuracy": _known("Of the labels that arrived: value, lower, upper (95 %)."),
+            "coverage": {"type": ["number", "null"], "description": "Share of the predictions made that have a label by now."},
+            "accuracy_by_prediction_time": _known("Of the predictions made, as far as they have labels by now: value, lower, upper."),
+            "label_delay": _known("Of the labels that arrived: mean_seconds, median_seconds, p90_seconds."),
+            "calibration_error": _known("Of the confidences answered: value, and what a calibrated model would show (expected)."),
+            "class_scores": thing(
+                {**dict.fromkeys(("hits", "predicted", "actual"), many(WHOLE)), **dict.fromkeys(("precision", "recall", "f1"), _SHARES)},
+                text="Of the labels that arrived, one value for each class; null is a share of nothing.",
+            ),
+            "estimated": _known("Accuracy without labels: methods (each with value and error), and value, lower, upper over all of them."),
+        },
+        text="What is known of the last so many seconds. null is not enough data.",
+    ),
+    "IncidentLine": thing(
+        {
+            **dict.fromkeys(("id", "model", "variant", "cause", "confidence"), TEXT),
+            "version": WHOLE,
+            "raised_at": NUMBER,
+            "since": NUMBER,
+            "signals": many(TEXT),
+            "seen": YES_NO,
+        }
+    ),
+    "Incident": thing(
+        {
+            **dict.fromkeys(("id", "model", "variant"), TEXT),
+            "version": WHOLE,
+            **dict.fromkeys(("raised_at", "since", "updated_at"), NUMBER),
+            **dict.fromkeys(("predictions", "noticed_after"), WHOLE),
+            "verdict": thing(dict.fromkeys(("cause", "confidence", "evidence", "remedy"), TEXT)),
+            "accuracy": {"type": "object"},
+            **dict.fromkeys(("signals", "exhibits"), many({"type": "object"})),
+            "seen": YES_NO,
+        },
+        text="Times are seconds since 1970.",
+    ),
     "Sample": thing({"index": WHOLE, "label": TEXT, "image": TEXT, "instance": ref("Value")}, ("index", "label")),
 }
 

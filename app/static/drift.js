@@ -69,25 +69,3 @@ export const showDrift = (rows, window, referenceRows) => {
   const compared = `Population stability index of ${windowWords(window)} against ${counted(referenceRows, "reference row")}.`;
   setText(byId("drift-legend"), `${compared} The tick is each signal's limit, which shrinks as rows come in.`);
 };
-
-const bySignal = (alarms) => {
-  const groups = new Map();
-  for (const alarm of alarms) groups.set(alarm.signal, [...(groups.get(alarm.signal) ?? []), alarm]);
-  return [...groups.values()];
-};
-
-// One line for a signal, however many windows it is over its limit in.
-const alarmWords = (group) => {
-  const worst = group.reduce((a, b) => (b.value / b.limit > a.value / a.limit ? b : a));
-  const figures = `${worst.statistic.toUpperCase()} ${group.length > 1 ? "up to " : ""}${small(worst.value)}`;
-  const windows = group.map((alarm) => alarm.window).join(", ");
-  return `${readable(worst.signal)}: ${figures}, ${times(worst.value / worst.limit)} its limit (${windows})`;
-};
-
-export const showAlarms = (alarms) => {
-  const list = byId("alarms");
-  const wanted = alarms.length ? bySignal(alarms).map(alarmWords) : ["None."];
-  if (wanted.join("\n") === [...list.children].map((item) => item.textContent).join("\n")) return;
-  list.dataset.state = alarms.length ? "over" : "ok";
-  list.replaceChildren(...wanted.map((textContent) => make("li", { textContent })));
-};

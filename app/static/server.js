@@ -33,6 +33,10 @@ export const getSamples = (model, count) => ask(`samples/${named(model)}?count=$
 
 export const getMonitor = (model) => ask(`monitor?model=${named(model)}`);
 
+export const getIncident = (id) => ask(`incidents/${named(id)}`, { headers: { Accept: "application/json" } });
+
+export const markSeen = (id) => ask(`incidents/${named(id)}/seen`, { method: "POST" });
+
 export const getBlob = async (path) => {
   const response = await fetch(local(path)).catch(() => { throw new ServerError("The server does not answer."); });
   if (!response.ok) throw new ServerError(await sentenceOf(response));

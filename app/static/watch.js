@@ -2,8 +2,9 @@
 
 import { showAccuracy, showTotals } from "./accuracy.js";
 import { showConfusion } from "./confusion.js";
+import { makeAlarm } from "./alarm.js";
 import { byId, make, say } from "./dom.js";
-import { showAlarms, showDrift } from "./drift.js";
+import { showDrift } from "./drift.js";
 import { ServerError, getMonitor } from "./server.js";
 
 const PERIOD_MS = 2000;
@@ -27,7 +28,6 @@ const show = (monitor, window) => {
   showTotals(monitor.totals);
   showConfusion(monitor.confusion);
   showDrift(seen.drift, window, monitor.reference_rows);
-  showAlarms(monitor.alarms);
 };
 
 const byLength = (windows) => Object.keys(windows).sort((a, b) => windows[a].seconds - windows[b].seconds);
@@ -60,11 +60,13 @@ const repeat = (action) => {
 // Returns a function that asks at once, for use when something has just changed.
 export const startWatch = (model, { onMonitor, onSilence }) => {
   const view = makeView();
-  return repeat(async () => {
+  const showAlarm = makeAlarm(() => turn());
+  const turn = repeat(async () => {
     try {
       const monitor = await getMonitor(model);
       say(byId("watch-error"), "");
       view(monitor);
+      await showAlarm(monitor);
       await onMonitor(monitor);
     } catch (error) {
       if (!(error instanceof ServerError)) throw error;
@@ -72,4 +74,5 @@ export const startWatch = (model, { onMonitor, onSilence }) => {
       onSilence();
     }
   });
+  return turn;
 };

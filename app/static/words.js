@@ -27,10 +27,50 @@ export const WINDOW_WORDS = { "1m": "the last minute", "10m": "the last 10 minut
 
 export const windowWords = (window) => WINDOW_WORDS[window] ?? `the last ${window}`;
 
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+
+const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+
+const DAY_SECONDS = 86400;
+
+// Times of another day say which.
+export const momentWords = (seconds) =>
+  (Date.now() / 1000 - seconds < DAY_SECONDS / 2 ? clock : day).format(new Date(seconds * 1000));
+
+const NAMED = 4;
+
+const listed = (names) => {
+  const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : "";
+  return names.slice(0, NAMED).map((name) => readable(name.replace(/^column:/, ""))).join(", ") + more;
+};
+
+export const alarmWords = ({ since, signals }) => `Something has changed since ${momentWords(since)}: ${listed(Object.keys(signals))}.`;
+
+export const calmWords = (alarms, evidence) => {
+  const warned = alarms.map(({ signal }) => signal);
+  if (warned.length) return `Nothing certain yet; ${listed(warned)} may be changing.`;
+  const promise = evidence ? ` At most one false alarm in ${evidence.days_between_false_alarms} days.` : "";
+  return `None.${promise}`;
+};
+
+const costWords = ({ before, estimated, labelled }) => {
+  const now = labelled ?? estimated;
+  if (!before || !now) return "";
+  return ` Accuracy ${percent(before.value)} before, ${percent(now.value)} now${labelled ? " by labels" : " as estimated"}.`;
+};
+
+export const causeWords = ({ verdict, accuracy }) =>
+  `${verdict.confidence === "likely" ? "Likely" : "Possible"} cause: ${verdict.cause}. ${verdict.evidence}${costWords(accuracy)}`;
+
 const SIGNALS = {
   class: "Which classes are answered, and how often.",
   confidence: "How sure the model is: its largest probability.",
   entropy: "How torn the model is between classes: 0 when it is certain.",
+  energy: "How much the model's last layer has to say: the lower, the more it knows of this.",
+  distance: "How far the input is from others of its class, in what the model's last layer sees.",
+  embedding: "What the model's last layer sees, as a whole: whether it comes from elsewhere than the reference does.",
+  energy: "How well the model knows such inputs: low energy is familiar.",
+  distance: "How far the input lies from its class, in what the model's last layer sees.",
   mean: "How bright the whole image is on average.",
   spread: "How much contrast the image has: the standard deviation of its pixels.",
   ink: "How much of the image is brighter than half.",

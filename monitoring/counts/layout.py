@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from monitoring.accuracy.calibration_error import BINS
 from monitoring.arrays import FloatArray
 from monitoring.reference import Reference
-from monitoring.signals import QUALITY_CHECKS
+from monitoring.signals.measure import QUALITY_CHECKS
 
 #: Upper bounds of the duration histograms, in seconds.
 DURATION_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -91,12 +92,23 @@ def server_layout(routes: tuple[str, ...]) -> Layout:
 
 
 def variant_layout(reference: Reference) -> Layout:
-    """What is counted of one served variant. `loaded` is when a worker took it up, not a count."""
+    """What is counted of one served variant. `loaded` is when a worker took it up, not a count.
+
+    `repeated` are those of `signals` that came from rows that were here just before; `estimates` the sum of calibrated confidences and the
+    rows above the threshold, see `Calibration.count`; `outlier` rows by level; `waves` rows and the sums of their Fourier features. The
+    last two are there if the reference has what they need.
+    """
+    ranks, fourier = reference.ranks, reference.fitted.fourier
+    bins = sum(len(profile.counts) for profile in reference.profiles.values())
     return Layout(
         {
             "loaded": (1,),
-            "signals": (sum(len(profile.counts) for profile in reference.profiles.values()),),
+            "signals": (bins,),
+            "repeated": (bins,),
+            **({"outlier": (len(ranks.levels),)} if ranks else {}),
+            **({"waves": (1 + len(fourier.phases),)} if fourier else {}),
             "quality": (len(QUALITY_CHECKS),),
+            "estimates": (2,),
             **histogram("inference", DURATION_BOUNDS),
             **histogram("queue", DURATION_BOUNDS),
             **histogram("batch", BATCH_BOUNDS),
@@ -105,6 +117,8 @@ def variant_layout(reference: Reference) -> Layout:
 
 
 def label_layout(classes: int) -> Layout:
-    """What labels add up to: confusion[actual, predicted], or for many classes outcomes[tp fp fn, class]; and their delay."""
+    """What labels add up to: confusion[actual, predicted], or for many classes outcomes[tp fp fn, class]; their delay; and by bins of
+    the confidence answered calibration[rows hits confidences, bin].
+    """
     outcome = {"confusion": (classes, classes)} if classes <= CONFUSION_CLASSES else {"outcomes": (3, classes)}
-    return Layout({**outcome, **histogram("delay", DELAY_BOUNDS)})
+    return Layout({**outcome, **histogram("delay", DELAY_BOUNDS), "calibration": (3, BINS)})

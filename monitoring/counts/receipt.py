@@ -15,12 +15,14 @@ import hashlib
 import hmac
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 _FORMAT = 1
 _BODY = struct.Struct(">B8sHIIH6s")
 _MAC_BYTES = 16
 _LENGTH = _BODY.size + _MAC_BYTES
+_NONCE_BYTES, _NONCES = 6, 512
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Seal:
     """Makes and opens ids with one secret key."""
 
     key: bytes
+    _nonces: list[bytes] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def close(self, subject: bytes, predicted_at: float, predicted: int, confidence: float) -> str:
         """The id of a prediction. `subject` is 8 bytes, `predicted_at` seconds since 1970.
@@ -52,7 +55,7 @@ class Seal:
         """
         milliseconds = round(predicted_at * 1000)
         body = _BODY.pack(
-            _FORMAT, subject, milliseconds >> 32, milliseconds & 0xFFFFFFFF, predicted, round(confidence * 0xFFFF), os.urandom(6)
+            _FORMAT, subject, milliseconds >> 32, milliseconds & 0xFFFFFFFF, predicted, round(confidence * 0xFFFF), self._nonce()
         )
         return _encode(body + self._mac(body))
 
@@ -69,7 +72,23 @@ class Seal:
         return Receipt(subject, ((high << 32) + low) / 1000, predicted, confidence / 0xFFFF, mac)
 
     def _mac(self, body: bytes) -> bytes:
-        return hashlib.blake2b(body, key=self.key[:64], digest_size=_MAC_BYTES).digest()
+        keyed = self._keyed.copy()
+        keyed.update(body)
+        return keyed.digest()
+
+    @cached_property
+    def _keyed(self) -> hashlib.blake2b:
+        """Copied for each id: half the time of beginning anew with the key."""
+        return hashlib.blake2b(key=self.key[:64], digest_size=_MAC_BYTES)
+
+    def _nonce(self) -> bytes:
+        """Many are fetched at once: a fetch takes as long as all the rest of an id."""
+        try:
+            return self._nonces.pop()
+        except IndexError:
+            fetched = os.urandom(_NONCE_BYTES * _NONCES)
+            self._nonces.extend(fetched[i : i + _NONCE_BYTES] for i in range(0, len(fetched), _NONCE_BYTES))
+            return os.urandom(_NONCE_BYTES)
 
 
 def _encode(data: bytes) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from models.errors import VeletaError
 from monitoring.arrays import FloatArray
-from monitoring.layout import Layout
+from monitoring.counts.layout import Layout
 
 #: Workers that can count at the same time; while they are replaced, the old and the new ones.
 SLOTS = 64
@@ -55,7 +55,8 @@ class SharedCounts:
         try:
             os.ftruncate(fd, SLOTS * layout.size * 8)
             with os.fdopen(os.dup(fd), "r+b") as file:
-                self.rows: NDArray[Any] = np.memmap(file, dtype=np.float64, mode="r+", shape=(SLOTS, layout.size))
+                # As a plain array: what NumPy does around each step with its own class of mapped ones takes longer than the step.
+                self.rows: NDArray[Any] = np.asarray(np.memmap(file, dtype=np.float64, mode="r+", shape=(SLOTS, layout.size)))
         finally:
             os.close(fd)
 

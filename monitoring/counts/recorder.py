@@ -11,40 +11,46 @@ import os
 import threading
 import time
 from collections import defaultdict, deque
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from monitoring.arrays import FloatArray
-from monitoring.costs import Costs
-from monitoring.layout import BATCH_BOUNDS, CODES, DURATION_BOUNDS, FEEDBACK_RESULTS, REJECTIONS, observe, server_layout
-from monitoring.shared_counts import claim_slot, server_counts, subject_counts
-from monitoring.signals import QUALITY_CHECKS, Batch, quality
+from monitoring.counts.capture import Capture
+from monitoring.counts.costs import Costs
+from monitoring.counts.layout import BATCH_BOUNDS, CODES, DURATION_BOUNDS, FEEDBACK_RESULTS, REJECTIONS, observe, server_layout
+from monitoring.counts.shared_counts import claim_slot, server_counts, subject_counts
+from monitoring.signals.duplicates import Recent
+from monitoring.signals.measure import QUALITY_CHECKS, Batch, quality
 from monitoring.subject import Subject
 
 _log = logging.getLogger("veleta.recorder")
 _FLUSH_SECONDS = 0.1
-#: Notes of more rows than this are counted at once by the request that brings them, so that memory stays bounded.
-_MOST_ROWS = 4096
+#: Notes of more bytes than this are counted at once by the request that brings them, so that memory stays bounded.
+_MOST_BYTES = 1 << 25
 
 
 class Recorder:
     """The notes of one worker process. Made after the fork."""
 
-    def __init__(self, folder: Path, routes: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, routes: tuple[str, ...], capture_rows: int = 0) -> None:
         self._folder = folder
         self._slot = claim_slot(folder / "slots")
         server = server_counts(folder / "counts", server_layout(routes))
         self._server = server.layout.split(server.row(self._slot))
         self._server["pid"][0], self._server["in_flight"][0] = os.getpid(), 0
         self.costs = Costs(folder / "costs", self._slot)
+        self._capture = Capture(folder / "captured", self._slot.number, capture_rows)
         self._routes = {route: place for place, route in enumerate(routes)}
         self._subjects: dict[str, dict[str, FloatArray]] = {}
         self._predicted: deque[tuple[Subject, Batch, float]] = deque()
         self._queued: deque[tuple[Subject, list[float]]] = deque()
         self._requested: deque[tuple[str, int, float]] = deque()
+        self._begun: deque[None] = deque()  # a note for each, as all else here: a lock would wait while the thread counts
         self._in_flight = 0
-        self._rows = 0
+        self._bytes = 0
+        self._recent: dict[str, Recent] = defaultdict(Recent)
         self._noted, self._counting, self._stop = threading.Event(), threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
@@ -62,10 +68,10 @@ class Recorder:
         """A variant has answered rows in one call."""
         self._predicted.append((subject, batch, inference_seconds))
         self.costs.called(subject.key)
-        self._rows += len(batch)
-        if self._rows > _MOST_ROWS:
+        self._bytes += batch.nbytes
+        if self._bytes > _MOST_BYTES:
             self.flush()
-        self._noted.set()
+        self._wake()
 
     def queued(self, subject: Subject, seconds: list[float]) -> None:
         """Requests have waited so long for one call."""
@@ -73,15 +79,12 @@ class Recorder:
 
     def began(self) -> None:
         """A request has come."""
-        with self._counting:
-            self._in_flight += 1
+        self._begun.append(None)
 
     def requested(self, route: str, code: int, seconds: float) -> None:
         """A request is answered."""
-        with self._counting:
-            self._in_flight -= 1
         self._requested.append((route, code, seconds))
-        self._noted.set()
+        self._wake()
 
     def refused(self, subject: Subject, check: str, seconds: float = 0.0) -> None:
         """A request's data did not pass a check, which took so long to find out."""
@@ -105,10 +108,10 @@ class Recorder:
         """Count all notes."""
         with self._counting:
             self._noted.clear()
+            self._bytes = 0
             by_subject: dict[str, list[tuple[Subject, Batch, float]]] = defaultdict(list)
             while self._predicted:
                 note = self._predicted.popleft()
-                self._rows -= len(note[1])
                 by_subject[note[0].key].append(note)
             for notes in by_subject.values():
                 self._count_predictions(notes)
@@ -124,6 +127,7 @@ class Recorder:
         self._noted.set()
         self._thread.join(timeout=5)
         self.flush()
+        self._capture.close()
         self._server["pid"][0] = 0
         self._slot.lock.close()
 
@@ -144,26 +148,34 @@ class Recorder:
 
     def _count_predictions(self, notes: list[tuple[Subject, Batch, float]]) -> None:
         subject, row = notes[0][0], self._row(notes[0][0])
-        together = Batch(
-            np.concatenate([batch.inputs for _, batch, _ in notes]), np.concatenate([batch.probabilities for _, batch, _ in notes])
-        )
-        row["signals"] += subject.reference.count(together, subject.manifest.input)
-        for check, failures in quality(together.inputs, subject.manifest.input).items():
+        together, taken = Batch.together([batch for _, batch, _ in notes]), subject.manifest.input
+        repeated = self._recent[subject.key].repeats(together.inputs, time.monotonic())
+        for block, counts in subject.reference.count(together, taken, repeated).items():
+            row[block] += counts
+        for check, failures in quality(together.inputs, taken, repeated).items():
             row["quality"][QUALITY_CHECKS.index(check)] += failures
+        self._capture.keep(subject.key, together)
         observe(row, "inference", DURATION_BOUNDS, np.array([seconds for _, _, seconds in notes]))
         observe(row, "batch", BATCH_BOUNDS, np.array([float(len(batch)) for _, batch, _ in notes]))
 
+    def _wake(self) -> None:
+        if not self._noted.is_set():  # to set it again takes ten times as long
+            self._noted.set()
+
     def _count_requests(self) -> None:
         notes = [self._requested.popleft() for _ in range(len(self._requested))]
+        begun = [self._begun.popleft() for _ in range(len(self._begun))]  # after the others: none ends before it began
+        self._in_flight += len(begun) - len(notes)
         self._server["in_flight"][0] = self._in_flight
         if not notes:
             return
-        routes = np.array([self._routes.get(route, len(self._routes) - 1) for route, _, _ in notes])
-        seconds = np.array([spent for _, _, spent in notes])
-        np.add.at(self._server["requests"], (routes, np.array([_code_place(code) for _, code, _ in notes])), 1)
+        asked, codes, spent = zip(*notes, strict=True)
+        routes, seconds = np.array([self._routes.get(route, len(self._routes) - 1) for route in asked]), np.array(spent)
+        np.add.at(self._server["requests"], (routes, np.array([_code_place(code) for code in codes])), 1)
         np.add.at(self._server["seconds"], (routes, np.searchsorted(DURATION_BOUNDS, seconds, side="left")), 1)
         np.add.at(self._server["seconds_sum"][:, 0], routes, seconds)
 
 
+@cache
 def _code_place(code: int) -> int:
     return CODES.index(code if code in CODES else 200 if code < 400 else 400 if code < 500 else 500)

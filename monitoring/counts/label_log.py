@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from models.errors import VeletaError
-from monitoring.confusion import Labels
-from monitoring.receipt import Receipt
+from monitoring.accuracy.confusion import Labels
+from monitoring.counts.receipt import Receipt
 from monitoring.subject import fingerprint
 
 _SCHEMA = (
@@ -96,12 +96,13 @@ class LabelLog:
         with self._lock:
             try:
                 rows = self._database.execute(
-                    "SELECT seq, subject, predicted, actual, predicted_at, labelled_at FROM labels WHERE seq > ? ORDER BY seq LIMIT ?",
+                    "SELECT seq, subject, predicted, actual, predicted_at, labelled_at, confidence FROM labels"
+                    " WHERE seq > ? ORDER BY seq LIMIT ?",
                     (seq, _MOST_ROWS),
                 ).fetchall()
             except sqlite3.Error as error:
                 raise self._failure(error) from error
-        by_subject: dict[bytes, list[tuple[int, int, float, float]]] = {}
+        by_subject: dict[bytes, list[tuple[int, int, float, float, float]]] = {}
         for _, subject, *row in rows:
             by_subject.setdefault(subject, []).append(tuple(row))
         return Tail(rows[-1][0] if rows else seq, {subject: _labels(found) for subject, found in by_subject.items()})
@@ -130,8 +131,8 @@ class LabelLog:
         return LogError(f"the event store {self._path} cannot be used: {error}; choose another with --events FILE or VELETA_EVENTS")
 
 
-def _labels(rows: Iterable[tuple[int, int, float, float]]) -> Labels:
-    columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
+def _labels(rows: Iterable[tuple[int, int, float, float, float]]) -> Labels:
+    columns = list(zip(*rows, strict=True)) or [()] * 5
     predicted, actual = (np.array(column, dtype=np.int64) for column in columns[:2])
-    predicted_at, labelled_at = (np.array(column, dtype=np.float64) for column in columns[2:])
-    return Labels(predicted, actual, predicted_at, labelled_at)
+    predicted_at, labelled_at, confidence = (np.array(column, dtype=np.float64) for column in columns[2:])
+    return Labels(predicted, actual, predicted_at, labelled_at, confidence)

@@ -10,11 +10,9 @@ from collections import defaultdict, deque
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from monitoring.arrays import FloatArray
-from monitoring.layout import Layout
-from monitoring.shared_counts import SharedCounts, Slot
+from monitoring.counts.layout import Layout
+from monitoring.counts.shared_counts import SharedCounts, Slot
 
 #: `last` is when a request was last answered (seconds since 1970), not a sum. The rest are the numbers of `Cost`, in its order.
 _LAYOUT = Layout({"last": (1,), "answered": (6,), "called": (1,), "refused": (2,)})
@@ -64,7 +62,7 @@ class Costs:
             values[key, part].append(noted)
         for (key, part), rows in values.items():
             row = self._row(key)
-            row[part] += np.sum(rows, axis=0)
+            row[part] += [sum(column) for column in zip(*rows, strict=True)]
             if part == "answered":
                 row["last"][0] = time.time()
 

@@ -8,19 +8,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from monitoring.accuracy.calibration_error import BINS, calibration_bins
+from monitoring.accuracy.wilson import Interval, wilson
 from monitoring.arrays import FloatArray, IntArray
-from monitoring.layout import DELAY_BOUNDS, Layout, observe
-from monitoring.wilson import Interval, wilson
+from monitoring.counts.layout import DELAY_BOUNDS, Layout, observe
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels that came in, one row each: class numbers (n,), and times in seconds since 1970 (n,)."""
+    """Labels that came in, one row each: class numbers (n,), times in seconds since 1970 (n,), and the confidence answered (n,)."""
 
     predicted: IntArray
     actual: IntArray
     predicted_at: FloatArray
     labelled_at: FloatArray
+    confidence: FloatArray
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Which of the answers the labels say were right."""
+        right: NDArray[np.bool_] = self.predicted == self.actual
+        return right
 
     def __len__(self) -> int:
         return len(self.predicted)
@@ -29,9 +37,9 @@ class Labels:
 def add_labels(layout: Layout, total: FloatArray, labels: Labels) -> FloatArray:
     """The total with these labels counted.
 
-    >>> from monitoring.layout import label_layout
+    >>> from monitoring.counts.layout import label_layout
     >>> layout = label_layout(2); one = np.array([1]); now = np.array([9.0])
-    >>> layout.split(add_labels(layout, np.zeros(layout.size), Labels(one, one - 1, now, now)))["confusion"].tolist()
+    >>> layout.split(add_labels(layout, np.zeros(layout.size), Labels(one, one - 1, now, now, now / 10)))["confusion"].tolist()
     [[0.0, 1.0], [0.0, 0.0]]
     """
     total = total.copy()
@@ -39,10 +47,13 @@ def add_labels(layout: Layout, total: FloatArray, labels: Labels) -> FloatArray:
     if "confusion" in parts:
         np.add.at(parts["confusion"], (labels.actual, labels.predicted), 1)
     else:
-        hits = labels.actual == labels.predicted
+        hits = labels.right
         for row, classes in enumerate((labels.actual[hits], labels.predicted[~hits], labels.actual[~hits])):
             np.add.at(parts["outcomes"][row], classes, 1)
     observe(parts, "delay", DELAY_BOUNDS, np.maximum(labels.labelled_at - labels.predicted_at, 0))
+    bins = calibration_bins(labels.confidence)
+    for row, weights in enumerate((None, labels.right, labels.confidence)):
+        parts["calibration"][row] += np.bincount(bins, weights, BINS)
     return total
 
 

@@ -1,0 +1,4 @@
+"""What is watched of each prediction: how it is measured, and how it is binned.
+
+Rule: pure. Nothing here knows what a change is.
+"""
