@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from app.errors import Overloaded, TooLate
 from app.predictor import Answer
 from app.served import Loaded
-from monitoring.recorder import Recorder
-from monitoring.signals import Batch
+from monitoring.counts.recorder import Recorder
+from monitoring.signals.measure import Batch
 
 #: Rows of requests that are put together: beyond it nothing gets faster, only the memory and the wait grow.
 MOST_ROWS = 32
@@ -115,7 +115,7 @@ class Batcher:
                     waiting.answer.set_exception(error)
                 else:
                     answer = done.result()
-                    waiting.answer.set_result(Answer(answer.probabilities[start:end], answer.embedding[start:end], answer.seconds))
+                    waiting.answer.set_result(answer.of(start, end))
             start = end
         loop = asyncio.get_running_loop()
         self._measure(start, loop.time())
@@ -149,8 +149,9 @@ def ask(loaded: Loaded, rows: NDArray[Any], recorder: Recorder) -> Answer:
     began = time.perf_counter()
     answer = loaded.predictor.predict(rows)
     seconds = time.perf_counter() - began
-    recorder.predicted(loaded.subject, Batch(rows, answer.probabilities), seconds)
-    return Answer(answer.probabilities, answer.embedding, seconds)
+    recorder.predicted(loaded.subject, Batch(rows, answer.probabilities, answer.embedding), seconds)
+    outlier = loaded.subject.reference.outlier(answer.probabilities, answer.embedding)
+    return Answer(answer.probabilities, answer.embedding, seconds, outlier)
 
 
 def _settle(done: asyncio.Future[Answer], call: Any, *arguments: Any) -> None:

@@ -19,7 +19,7 @@ from app.keys import Keys
 from app.rates import Rates, network
 from app.settings import Settings
 from app.visit import RequestIds, Visit, current
-from monitoring.recorder import Recorder
+from monitoring.counts.recorder import Recorder
 
 #: Whoever looks after the server has no key, and is not to be told that it is unwell because of a limit.
 _OPEN = frozenset({"/healthz", "/readyz", "/ping", "/v2/health/live", "/v2/health/ready"})
@@ -35,6 +35,10 @@ def group_of(path: str) -> str | None:
         return None
     if path.startswith("/v2/repository/models/"):
         return "admin"
+    if path == "/incidents" or path.startswith("/incidents/"):
+        # To have seen an incident tells the server what is normal now, as a label tells it what was right. Whoever only watches, as
+        # Prometheus, cannot silence an alarm.
+        return "feedback" if path.endswith("/seen") else "watch"
     return _GROUPS.get(path, "predict")
 
 

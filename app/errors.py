@@ -22,7 +22,7 @@ class RequestError(VeletaError):
 
 
 class BadInput(RequestError):
-    """The data does not fit the model. `check` is one of `monitoring.signals.QUALITY_CHECKS`."""
+    """The data does not fit the model. `check` is one of `monitoring.signals.measure.QUALITY_CHECKS`."""
 
     def __init__(self, message: str, check: str = "type") -> None:
         super().__init__(message)

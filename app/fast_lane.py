@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -23,10 +23,14 @@ from app.protocols.exchange import Prediction, Request
 from app.protocols.table import find
 from app.service import Service
 from app.visit import Visit
+from app.whole_request import Whole
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+#: Takes status, headers and body of an answer.
+Finish = Callable[[int, Headers, bytes], None]
 
 _CLIENT_GONE = 499
 _log = logging.getLogger("veleta")
@@ -82,47 +86,65 @@ class FastLane:
                 self.close()
                 return
 
+    def answer(self, whole: Whole, address: str, finish: Finish) -> Coroutine[Any, Any, None] | None:
+        """What answers a request that has come whole, if it is one for this lane. The answer is handed to `finish`."""
+        found = find(whole.path)
+        return self._answer(whole, address, finish, *found) if found else None
+
+    async def _answer(self, whole: Whole, address: str, finish: Finish, prediction: Prediction, parts: Mapping[str, str]) -> None:
+        visit = self._service.door.enter("POST", whole.path, whole.headers, address)
+        status = _CLIENT_GONE
+        try:
+            reply = await self._reply(visit, b"", whole.body, prediction, parts)
+            status = reply.status
+            finish(status, _headers(reply, visit), reply.body)
+        finally:
+            self._service.door.leave(visit, prediction.route, status)
+
     async def _predict(self, scope: Message, receive: Receive, send: Send, prediction: Prediction, parts: Mapping[str, str]) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         address, _ = scope.get("client") or ("", 0)
         visit = self._service.door.enter("POST", scope["path"], headers, address)
         status = _CLIENT_GONE
         try:
-            reply = await self._reply(visit, scope, receive, prediction, parts)
+            reply = await self._reply(visit, scope["query_string"], receive, prediction, parts)
             status = reply.status
-            await _send(send, reply, visit)
+            await send({"type": "http.response.start", "status": status, "headers": _headers(reply, visit)})
+            await send({"type": "http.response.body", "body": reply.body})
         except _GoneError:
             pass
         finally:
             self._service.door.leave(visit, prediction.route, status)
 
-    async def _reply(self, visit: Visit, scope: Message, receive: Receive, prediction: Prediction, parts: Mapping[str, str]) -> Reply:
+    async def _reply(self, visit: Visit, query: bytes, body: bytes | Receive, prediction: Prediction, parts: Mapping[str, str]) -> Reply:
+        limits = self._service.limits
         try:
             self._service.door.admit(visit)
-            request = await self._request(visit, scope, receive)
+            content = await _read(visit.headers, body, limits.max_body_bytes)
+            content = decompress(content, visit.headers.get("content-encoding", ""), limits)
             self._service.calls.check()
             self._batcher.admit()
-            asked = prediction.ask(self._service, request, parts)
+            asked = prediction.ask(self._service, Request(visit.path, visit.headers, content, _items(query)), parts)
             return asked.reply(await self._batcher.predict(asked.loaded, asked.rows, asked.timeout_seconds or 0))
         except _GoneError:
             raise
         except Exception as error:  # both lanes answer whatever happens
             return explain(error, f"POST {visit.path}", self._service.recorder)
 
-    async def _request(self, visit: Visit, scope: Message, receive: Receive) -> Request:
-        headers = visit.headers
-        body = await _read(headers, receive, self._service.limits.max_body_bytes)
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)) if scope["query_string"] else {}
-        return Request(visit.path, headers, decompress(body, headers.get("content-encoding", ""), self._service.limits), query)
+
+def _items(query: bytes) -> dict[str, str]:
+    return dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else {}
 
 
-async def _read(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes:
+async def _read(headers: Mapping[str, str], body: bytes | Receive, limit: int) -> bytes:
     """The whole body. Raises OverLimit before more than the limit is kept."""
     said = headers.get("content-length", "0")
     parts: list[bytes] = []
     size = int(said) if said.isdecimal() else 0
     while size <= limit:
-        message = await receive()
+        if isinstance(body, bytes):
+            return body
+        message = await body()
         if message["type"] == "http.disconnect":
             raise _GoneError
         parts.append(message.get("body", b""))
@@ -132,10 +154,9 @@ async def _read(headers: Mapping[str, str], receive: Receive, limit: int) -> byt
     raise OverLimit("the body has more bytes", "max_body_bytes", limit)
 
 
-async def _send(send: Send, reply: Reply, visit: Visit) -> None:
+def _headers(reply: Reply, visit: Visit) -> Headers:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
     headers += [(b"content-length", str(len(reply.body)).encode()), *_HEADERS]
     if visit.request_id:
         headers.append((b"x-request-id", visit.request_id.encode()))
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
+    return headers

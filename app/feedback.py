@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from app.errors import BadInput, NotReady, OverLimit
-from monitoring.label_log import LabelLog, LogError
-from monitoring.layout import FEEDBACK_RESULTS
-from monitoring.receipt import Receipt, Seal
+from monitoring.counts.label_log import LabelLog, LogError
+from monitoring.counts.layout import FEEDBACK_RESULTS
+from monitoring.counts.receipt import Receipt, Seal
 from monitoring.watch import Subjects
 
 

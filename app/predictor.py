@@ -22,11 +22,20 @@ _MOST_ROWS = 64
 
 @dataclass(frozen=True)
 class Answer:
-    """`probabilities` (n, classes) and `embedding` (n, features) of n rows; `seconds` is what the call with these rows in it took."""
+    """`probabilities` (n, classes) and `embedding` (n, features) of n rows; `seconds` is what the call with these rows in it took.
+
+    `outlier` (n,) is how unusual each row is, 0 to 1; None if the model does not tell.
+    """
 
     probabilities: NDArray[np.float32]
     embedding: NDArray[np.float32]
     seconds: float = 0.0
+    outlier: NDArray[np.floating[Any]] | None = None
+
+    def of(self, start: int, end: int) -> Answer:
+        """The answer to some of the rows."""
+        outlier = None if self.outlier is None else self.outlier[start:end]
+        return Answer(self.probabilities[start:end], self.embedding[start:end], self.seconds, outlier)
 
 
 class Predictor:
@@ -58,10 +67,16 @@ class Predictor:
         return Answer(np.concatenate(probabilities), np.concatenate(embeddings))
 
     def warm_up(self) -> float:
-        """Answer rows of nothing, many and one, so that the first request does not pay for memory and kernels. Seconds for one."""
-        for rows in (_MOST_ROWS, 1, 1):
-            began = time.perf_counter()
-            self._call(np.zeros((rows, *(size or 1 for size in self._taken.shape[1:])), dtype=self._taken.dtype))
+        """Answer rows of nothing, many and one, so that the first request does not pay for memory and kernels. Seconds for one.
+
+        The shortest of several: one call alone can take ten times as long while the machine does something else.
+        """
+        seconds = [self._timed(rows) for rows in (_MOST_ROWS, 1, 1, 1, 1, 1)]
+        return min(seconds[1:])
+
+    def _timed(self, rows: int) -> float:
+        began = time.perf_counter()
+        self._call(np.zeros((rows, *(size or 1 for size in self._taken.shape[1:])), dtype=self._taken.dtype))
         return time.perf_counter() - began
 
     def _waited(self, rows: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -18,8 +18,8 @@ from app import keys, logs, tls, tracing
 from app.settings import Settings
 from models.errors import StoreError, VeletaError
 from models.store import Published, Store
-from monitoring import secret
-from monitoring.label_log import LabelLog
+from monitoring.counts import secret
+from monitoring.counts.label_log import LabelLog
 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  gunicorn's heartbeat files; on a disk they can block a worker
 

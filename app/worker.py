@@ -1,4 +1,4 @@
-"""The gunicorn worker: its own ASGI worker, which says what is wrong in our form and stops in good order."""
+"""The gunicorn worker: its own ASGI worker, with our connections, which stops in good order."""
 
 from __future__ import annotations
 
@@ -6,64 +6,19 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterable
 
-from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
-from app.answers import write
-
-#: How long a client has to answer the end of a TLS connection; uvloop would wait 30 s for it, and the end of a worker with it.
-_GOODBYE_SECONDS = 1.0
-
+from app.connection import Connection
 
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-
-
-class Protocol(ASGIProtocol):  # type: ignore[misc]
-    """HTTP that cannot even be parsed is refused in the contract's form as well."""
-
-    @property
-    def _keepalive(self) -> int:
-        """Seconds to keep a connection. While the server drains none is kept: each answer says so, and no request meets a closed door."""
-        return 0 if self.worker.asgi.draining else self._keepalive_seconds
-
-    @_keepalive.setter
-    def _keepalive(self, seconds: int) -> None:
-        self._keepalive_seconds = seconds
-
-    def _arm_keepalive_timer(self) -> None:
-        """Also for a connection that an answer promised to keep just before the drain: nothing else ends it, and the end waits for it."""
-        self._cancel_keepalive_timer()
-        self._keepalive_handle = self.worker.loop.call_later(self._keepalive_seconds, self._keepalive_timeout)
-
-    def _send_error_response(self, status: int, message: str, extra_headers: Iterable[tuple[str, str]] = ()) -> None:
-        body = write({"error": f"this is not a request that can be read: {self._get_reason_phrase(status).lower()}"})
-        extra = "".join(f"{name}: {value}\r\n" for name, value in extra_headers)
-        head = (
-            f"HTTP/1.1 {status} {self._get_reason_phrase(status)}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n{extra}Connection: close\r\n\r\n"
-        )
-        self._safe_write(head.encode("latin-1") + body)
-
-    def _close_transport(self) -> None:
-        super()._close_transport()
-        if self.transport and self.transport.get_extra_info("ssl_object"):
-            self.worker.loop.call_later(_GOODBYE_SECONDS, self._abort)
-
-    def _abort(self) -> None:
-        """As soon as all is sent: what a slow client still has to be sent is not cut off."""
-        if self.transport.get_write_buffer_size():
-            self.worker.loop.call_later(_GOODBYE_SECONDS, self._abort)
-        else:
-            self.transport.abort()
 
 
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
     """Not ready first, then no new connections, then the end."""
 
     def init_process(self) -> None:
-        gasgi.ASGIProtocol = Protocol  # the worker names the class and takes no other
+        gasgi.ASGIProtocol = Connection  # the worker names the class and takes no other
         signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
         super().init_process()
 

@@ -6,7 +6,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ from app.predictor import Answer
 from app.served import Loaded
 from app.service import Service
 from app.visit import current
-from monitoring.recorder import Recorder
+from monitoring.counts.recorder import Recorder
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class Prediction:
         began = time.perf_counter()
         asked = self.read(service, request, **parts)
         timeouts = (asked.timeout_seconds, _timeout(request.headers.get("x-request-timeout")), service.settings.timeout_seconds)
-        least = min(seconds for seconds in timeouts if seconds is not None)
-        return replace(asked, timeout_seconds=least, reply=_timed(asked, service.recorder, began))
+        least = min([seconds for seconds in timeouts if seconds is not None])
+        return Asked(asked.loaded, asked.rows, _timed(asked, service.recorder, began), least)
 
 
 def _timed(asked: Asked, recorder: Recorder, began: float) -> Callable[[Answer], Reply]:

@@ -12,7 +12,7 @@ from typing import Any
 from app.protocols.open_inference_tensors import datatype
 from app.served import Loaded
 from models.store import Store
-from monitoring.costs import Cost
+from monitoring.counts.costs import Cost
 
 EXTENSIONS = ("binary_tensor_data", "classification", "model_configuration", "model_repository", "statistics")
 

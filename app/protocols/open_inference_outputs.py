@@ -25,7 +25,7 @@ from app.errors import BadInput
 from app.predictor import Answer
 from app.protocols.open_inference_tensors import datatype, parameters, shown, write_bytes, write_json
 from app.served import Loaded
-from monitoring.receipt import Seal
+from monitoring.counts.receipt import Seal
 
 OUTPUTS = ("probabilities", "embedding", "label", "id")
 #: Below it an answer fits into one packet, and packing it costs more than it gives.

@@ -17,7 +17,7 @@ from app.protocols.open_inference_about import EXTENSIONS, configuration, index,
 from app.routes import answer, body, readyz, service
 from app.served import Loaded
 from models.store import Store
-from monitoring.costs import read_cost
+from monitoring.counts.costs import read_cost
 
 routes = Blueprint("open_inference", __name__)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from app.protocols import invocations, open_inference, own, tensorflow_serving
 from app.protocols.exchange import Prediction
@@ -15,6 +16,7 @@ PREDICTIONS: tuple[Prediction, ...] = (
 )
 
 
+@lru_cache(maxsize=1024)
 def find(path: str) -> tuple[Prediction, Mapping[str, str]] | None:
     """The route of a path, and the parts of the path by name."""
     for prediction in PREDICTIONS:

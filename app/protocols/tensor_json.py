@@ -22,7 +22,7 @@ from app.errors import BadInput, OverLimit
 from app.predictor import Answer
 from app.served import Loaded
 from models.manifest import Input
-from monitoring.receipt import Seal
+from monitoring.counts.receipt import Seal
 
 _EXPECTED = 'expected {"instances": [...]} or {"inputs": [...]}'
 
