@@ -70,3 +70,19 @@ def test_the_table_names_every_server_and_every_goal(short_run: tuple[str, dict[
     for goal in figures["goals"]:
         assert any(line.startswith(marks[goal["reached"]]) and goal["title"] in line for line in text.splitlines())
     assert {goal["title"] for goal in figures["goals"] if goal["reached"] is None} >= {"one image, JSON: by PyTriton"}
+
+
+def test_estimates_without_labels_are_held_against_the_truth(shelf: Path, tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    words = ["--short", "--store", str(shelf), "--models", "digits8", "--json", str(file)]
+    command = [sys.executable, "-m", "benchmarks.estimates", *words]
+    done = subprocess.run(command, cwd=ROOT, env=clean_environment(), capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = json.loads(file.read_text(encoding="utf-8"))
+    assert {(line["model"], line["shift"]) for line in lines} >= {("digits8 fp32", "noise"), ("digits8 int8", "label_shift")}
+    for line in lines:
+        assert line["shift"] in done.stdout
+        assert set(line["errors"]) == {"naive", "confidence", "threshold", "label_shift", "shown"}
+        assert all(0 <= error <= 1 for error in line["errors"].values() if error is not None)
+    unshifted = [line for line in lines if line["shift"] == "none"]
+    assert [line["inside"] for line in unshifted] == [1.0, 1.0]

@@ -1,0 +1,1 @@
+"""What causes do alarms name, when it is known what has changed? `python -m benchmarks.verdicts`."""
