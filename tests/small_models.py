@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,19 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.datasets import load_digits, load_iris
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import train_test_split
 
 from models.manifest import FORMAT, VARIANTS, Dataset, Input, Latency, Manifest, Metric, Training, Variant, digest
 from models.store import Published, Store
+from monitoring.accuracy.calibration import Calibration
+from monitoring.accuracy.wilson import wilson
 from monitoring.reference import Reference, Samples, write_references
-from monitoring.signals import Batch
-from monitoring.wilson import wilson
+from monitoring.signals.columns import Columns
+from monitoring.signals.energy import Head
+from monitoring.signals.fourier import Fourier
+from monitoring.signals.measure import Batch, Fitted
+from monitoring.signals.space import Space
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,16 @@ class Data:
     train_y: NDArray[Any]
     test_x: NDArray[Any]
     test_y: NDArray[Any]
+
+    @property
+    def validation(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The part of the training rows that is held back: inputs and class numbers."""
+        return self.train_x[: len(self.train_x) // 4], self.train_y[: len(self.train_y) // 4]
+
+    @property
+    def fitted(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The part that is fitted on."""
+        return self.train_x[len(self.train_x) // 4 :], self.train_y[len(self.train_y) // 4 :]
 
 
 def small_digits() -> Data:
@@ -57,19 +75,24 @@ def _split(taken: Input, classes: tuple[str, ...], x: NDArray[Any], y: NDArray[A
 def publish(
     store: Store, name: str, data: Data, folder: Path, regularization: float = 1.0, change: Callable[[onnx.ModelProto], None] | None = None
 ) -> Published:
-    """Fit, export as fp32 and with weights rounded to 8 bits as int8, profile and publish, as training does. `change` spoils the graphs."""
+    """Fit, export as fp32 and with weights rounded to 8 bits as int8, profile and publish, as training does.
+
+    `change` spoils the graphs afterwards.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     scale = data.taken.range[1]
-    fitted = LogisticRegression(C=regularization, max_iter=2000).fit(data.train_x.reshape(len(data.train_x), -1) / scale, data.train_y)
+    x, y = data.fitted
+    fitted = LogisticRegression(C=regularization, max_iter=2000).fit(x.reshape(len(x), -1) / scale, y)
     step = np.abs(fitted.coef_).max() / 127
     for variant, coefficients in (("fp32", fitted.coef_), ("int8", np.round(fitted.coef_ / step) * step)):
-        graph = _graph(data, coefficients, fitted.intercept_, scale)
-        if change:
-            change(graph)
-        onnx.save(graph, folder / VARIANTS[variant])
-    answers = {v: _answers(folder / VARIANTS[v], data) for v in ("fp32", "int8")}
-    references = {v: Reference.of(Batch(data.test_x, found), data.taken) for v, found in answers.items()}
+        onnx.save(_graph(data, coefficients, fitted.intercept_, scale), folder / VARIANTS[variant])
+    answers = {v: _answers(folder / VARIANTS[v], data, data.test_x)[0] for v in ("fp32", "int8")}
+    references = {v: _reference(folder / VARIANTS[v], data) for v in answers}
     write_references(folder / "reference.npz", references, Samples(data.test_x, data.test_y))
+    for variant in answers if change else ():
+        graph = onnx.load(folder / VARIANTS[variant])
+        change(graph)
+        onnx.save(graph, folder / VARIANTS[variant])
     (folder / "model.json").write_text(json.dumps({"coefficients": fitted.coef_.tolist()}), encoding="utf-8")
     (folder / "card.html").write_text("<!doctype html><title>card</title>", encoding="utf-8")
     return store.publish(name, folder, lambda version: _manifest(name, version, data, folder, answers))
@@ -97,11 +120,28 @@ def _graph(data: Data, coefficients: NDArray[Any], intercept: NDArray[Any], scal
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
-def _answers(path: Path, data: Data) -> NDArray[Any]:
+def _answers(path: Path, data: Data, rows: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Probabilities and embeddings."""
     session = onnxruntime.InferenceSession(path)
-    (probabilities,) = session.run(["probabilities"], {data.taken.name: data.test_x.astype(np.float32)})
-    found: NDArray[Any] = probabilities
-    return found
+    probabilities, embeddings = session.run(["probabilities", "embedding"], {data.taken.name: rows.astype(np.float32)})
+    return probabilities, embeddings
+
+
+def _reference(path: Path, data: Data) -> Reference:
+    weights = {value.name: numpy_helper.to_array(value) for value in onnx.load(path).graph.initializer}
+    embeddings = _answers(path, data, data.train_x)[1]
+    space = Space.fit(embeddings, data.train_y, len(data.classes))
+    columns = Columns.of(data.train_x) if data.taken.kind == "tabular" else None
+    fitted = Fitted(Head(weights["weights"], weights["bias"]), space, Fourier.fit(space.place(embeddings), seed=0), columns)
+    answers = Batch(data.test_x.astype(np.float32), *_answers(path, data, data.test_x))
+    reference = Reference.of(answers, data.taken, fitted).explained(answers, data.taken, data.test_y, partial(_answers, path, data))
+    return dataclasses.replace(reference, calibration=_calibration(path, data))
+
+
+def _calibration(path: Path, data: Data) -> Calibration:
+    predicted = _answers(path, data, data.test_x)[0].argmax(axis=1)
+    x, y = data.validation
+    return Calibration.fit(_answers(path, data, x)[0], y, confusion_matrix(data.test_y, predicted, labels=range(len(data.classes))))
 
 
 def _manifest(name: str, version: int, data: Data, folder: Path, answers: dict[str, NDArray[Any]]) -> Manifest:

@@ -157,7 +157,23 @@ def test_predictions_of_every_protocol_belong_to_one_group() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/metrics", "//metrics", "/monitor", "/feedback", "/metrics/", "/%6detrics", "/nothing", "/healthz/x", "/healthz/"]
+    "path",
+    [
+        "/metrics",
+        "//metrics",
+        "/monitor",
+        "/incidents",
+        "/incidents/x",
+        "//incidents",
+        "/%69ncidents",
+        "/incidents/",
+        "/feedback",
+        "/metrics/",
+        "/%6detrics",
+        "/nothing",
+        "/healthz/x",
+        "/healthz/",
+    ],
 )
 def test_no_spelling_of_an_address_goes_round_the_groups(guarded: Flask, path: str) -> None:
     answer = guarded.test_client().get(path, headers={"X-API-Key": ANNA})
@@ -171,6 +187,9 @@ def test_groups_open_what_they_name(guarded: Flask) -> None:
     assert client.get("/monitor", headers={"X-API-Key": WATCH}).status_code == 200
     assert client.post("/feedback", json={"id": "x", "label": "1"}, headers={"X-API-Key": WATCH}).status_code == 403
     assert client.post("/feedback", json={"id": "x", "label": "1"}, headers={"X-API-Key": ANNA}).status_code == 200
+    assert client.get("/incidents", headers={"X-API-Key": WATCH}).status_code == 200
+    assert client.post("/incidents/x/seen", headers={"X-API-Key": WATCH}).status_code == 403, "who only watches silences no alarm"
+    assert client.post("/incidents/x/seen", headers={"X-API-Key": ANNA}).status_code == 404
     for key, status in ((ANNA, 403), (OLD, 403)):
         assert client.post("/v2/repository/models/iris/load", headers={"X-API-Key": key}).status_code == status
     assert client.post("/v2/repository/models/iris/load", headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}).status_code == 200

@@ -184,14 +184,14 @@ def test_refusals_are_counted_by_check_and_change_nothing_else(client: FlaskClie
     assert not any("predictions_total" in key for key in changed)
 
 
-def test_data_out_of_range_or_constant_is_answered_and_counted(client: FlaskClient) -> None:
+def test_data_out_of_range_or_constant_or_repeated_is_answered_and_counted(client: FlaskClient) -> None:
     client.application.extensions["veleta"].recorder.flush()
     before = samples(client.get("/metrics").text)
-    client.post("/predict", json=[[300.0] * 64, list(range(64))])
+    client.post("/predict", json=[[300.0] * 64, list(range(64)), list(range(64))])
     client.application.extensions["veleta"].recorder.flush()
     after = samples(client.get("/metrics").text)
 
-    for check in ("range", "constant"):
+    for check in ("range", "constant", "duplicate"):
         labels = "veleta_data_quality_failures_total", 'model="digits8"', f'check="{check}"'
         assert total(after, *labels) - total(before, *labels) == 1
 

@@ -10,22 +10,22 @@ import pytest
 from flask import Flask
 from numpy.typing import NDArray
 
-from monitoring.confusion import Labels
-from monitoring.signals import Batch
+from monitoring.accuracy.confusion import Labels
+from monitoring.signals.measure import Batch
 from monitoring.subject import Subject
 from monitoring.track import Track
 from monitoring.view import windows
 from tests.small_models import Data
 
 Images = NDArray[Any]
-NONE = Labels(*(np.empty(0, dtype) for dtype in (np.int64, np.int64, float, float)))
+NONE = Labels(*(np.empty(0, dtype) for dtype in (np.int64, np.int64, float, float, float)))
 
 SHIFTS: dict[str, tuple[Callable[[Images], Images], set[str]]] = {
-    "brightened": (lambda x: np.clip(x.astype(int) + 60, 0, 255), {"mean", "saturation"}),
-    "inverted": (lambda x: 255 - x, {"mean", "ink"}),
-    "moved by a pixel": (lambda x: np.roll(x, 1, axis=2), {"centroid_x"}),
-    "noisy": (lambda x: np.clip(x + np.random.default_rng(0).normal(0, 40, x.shape), 0, 255), {"edges", "saturation"}),
-    "one class only": (lambda x: x[:1].repeat(len(x), axis=0), {"class"}),
+    "brightened": (lambda x: np.clip(x.astype(int) + 60, 0, 255), {"mean", "saturation", "embedding"}),
+    "inverted": (lambda x: 255 - x, {"mean", "ink", "distance", "embedding"}),
+    "moved by a pixel": (lambda x: np.roll(x, 1, axis=2), {"centroid_x", "energy", "distance", "embedding"}),
+    "noisy": (lambda x: np.clip(x + np.random.default_rng(0).normal(0, 40, x.shape), 0, 255), {"edges", "saturation", "distance"}),
+    "one class only": (lambda x: x[:1].repeat(len(x), axis=0), {"class", "embedding"}),
 }
 
 
@@ -35,9 +35,11 @@ def over(app: Flask, images: Images) -> set[str]:
     subject: Subject = loaded.subject
     rows = images.astype(np.float32)
     counts = np.zeros(subject.layout.size)
-    batch = Batch(rows, loaded.predictor.predict(rows).probabilities)
-    subject.layout.split(counts)["signals"][:] = subject.reference.count(batch, subject.manifest.input)
-    track = Track.start(subject).advance(subject, 1e9, counts, NONE)
+    answer = loaded.predictor.predict(rows)
+    parts = subject.layout.split(counts)
+    for block, counted in subject.reference.count(Batch(rows, answer.probabilities, answer.embedding), subject.manifest.input).items():
+        parts[block][:] = counted
+    track = Track.start(subject, 1e9).advance(subject, 1e9, counts, NONE)
     shown = windows(subject, track, 1e9)["10m"]
     assert shown.predictions == len(images)
     return {drift.signal for drift in shown.drift if drift.state == "over"}

@@ -15,6 +15,8 @@ from PIL import Image
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import make_server
 
+from monitoring.incidents.page import policy
+
 APP = Path(__file__).parents[2] / "app"
 POLICY = "default-src 'self'; img-src 'self' blob: data:; style-src 'self'; script-src 'self'"
 SIGNALS = ["class", "confidence", "entropy", "mean", "spread", "ink", "edges", "centroid_x", "centroid_y", "saturation"]
@@ -34,7 +36,9 @@ class FakeServer:
     outcome: str = "matched"
     state: str = "ok"
     labels: int = 0
+    alarm: dict[str, Any] | None = None
     alarms: list[dict[str, Any]] = field(default_factory=list)
+    incident_page: str = ""
     asked: list[Any] = field(default_factory=list)
     refusal: str = ""
     watched: int = 0
@@ -81,10 +85,25 @@ class FakeServer:
             "time": 0.0,
             "reference_rows": 1000,
             "windows": {name: self.window(seconds) for name, seconds in WINDOWS.items()},
+            "alarm": self.alarm,
             "alarms": self.alarms,
+            "evidence": {"days_between_false_alarms": 30.0},
             "totals": {"predictions": {"7": 900}, "feedback": {"matched": self.labels, "conflict": 0}},
             "confusion": {"classes": self.classes, "counts": self.confusion()},
         }
+
+    def incident(self, name: str) -> dict[str, Any] | Response:
+        if request.accept_mimetypes.accept_html and self.incident_page:
+            return Response(self.incident_page, mimetype="text/html", headers={"Content-Security-Policy": policy()})
+        verdict = {"cause": "broken client", "confidence": "likely", "evidence": "All look as if inverted.", "remedy": "Look there."}
+        shares = {"before": {"value": 0.97}, "estimated": {"value": 0.41}, "labelled": None}
+        return {"id": name, "verdict": verdict, "accuracy": shares}
+
+    def see(self, name: str) -> dict[str, Any]:
+        assert self.alarm
+        assert name == self.alarm["incident"]
+        self.alarm, self.alarms = None, []
+        return {"incident": name, "seen": True}
 
     def confusion(self) -> list[list[int]]:
         size = range(len(self.classes))
@@ -117,7 +136,7 @@ def make_app(fake: FakeServer) -> Flask:
 
     @app.after_request
     def strict(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = POLICY
+        response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
 
     @app.before_request
@@ -127,6 +146,8 @@ def make_app(fake: FakeServer) -> Flask:
     app.get("/samples/<name>")(fake.samples)
     app.get("/samples/<name>/<int:index>.png")(grey_png)
     app.get("/monitor")(fake.monitor)
+    app.get("/incidents/<name>")(fake.incident)
+    app.post("/incidents/<name>/seen")(fake.see)
     app.post("/predict/<name>")(fake.predict)
     app.post("/feedback")(fake.label)
     return app

@@ -13,7 +13,7 @@ from tests.browser.page import Page
 pytestmark = pytest.mark.browser
 
 WCAG_AA = 4.5
-ALARM = {"signal": "mean", "window": "10m", "statistic": "psi", "value": 0.312, "limit": 0.04}
+ALARM = {"incident": "fashion.1.int8.5", "raised_at": 1e9, "since": 1e9, "signals": {"mean": 13.5, "centroid_x": 14.0}}
 FASHION = ["T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
 
 # Colours are read through a canvas, which knows every notation of CSS; backgrounds are laid over one another from the root.
@@ -42,13 +42,14 @@ CONTRASTS = """
 
 def fill(page: Page, fake: FakeServer) -> None:
     """A page with everything on it that can be there."""
-    fake.state, fake.alarms, fake.labels = "over", [ALARM], 120
+    fake.state, fake.alarm, fake.labels = "over", ALARM, 120
     page.open(fake.url)
     page.find(".sample:nth-child(8)").click()
     page.wait(page.label)
     page.find("#truth-buttons button:nth-child(8)").click()
     page.wait_text("#feedback", "Counted")
     page.wait_text("#drift-words", "over the limit")
+    page.wait_text("#alarm-cause", "Likely cause")
 
 
 @pytest.mark.parametrize("width", [380, 400, 700, 768, 1119, 1280, 1600])

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
 from tests.browser.fake_server import PREFIX, FakeServer
@@ -15,10 +16,7 @@ from tests.browser.page import Page
 
 pytestmark = pytest.mark.browser
 
-ALARMS = [
-    {"signal": "mean", "window": "10m", "statistic": "psi", "value": 0.312, "limit": 0.04},
-    {"signal": "mean", "window": "1h", "statistic": "psi", "value": 0.1, "limit": 0.04},
-]
+MANY = ["centroid_x", "class", "column:age", "edges", "ink", "mean"]
 SEVEN = [(30, 60), (80, 60), (130, 60), (100, 120), (80, 160)]  # small and off the centre
 
 
@@ -27,16 +25,41 @@ def rows(page: Page, state: str) -> list[str]:
 
 
 def test_a_signal_over_its_limit_is_marked_and_said_once(page: Page, fake: FakeServer) -> None:
-    fake.state, fake.alarms = "over", ALARMS
+    fake.state = "over"
     page.open(fake.url)
     page.wait_text("#drift-words", "1 of 10 signals over the limit")
     (row,) = rows(page, "over")
     assert row.split("\n") == ["mean", "7.8× limit", "0.312 of 0.040"]
-    assert page.text("#alarms") == "mean: PSI up to 0.312, 7.8× its limit (10m, 1h)"
     assert float(page.run("return document.querySelector('#drift [data-state=over]').style.getPropertyValue('--share')")) == 1
-    fake.state, fake.alarms = "ok", []
+    fake.state = "ok"
     page.wait_text("#drift-words", "all within their limits")
-    assert page.text("#alarms") == "None."
+
+
+def test_an_alarm_says_since_when_what_and_why_and_goes_once_it_was_seen(page: Page, fake: FakeServer) -> None:
+    page.open(fake.url)
+    page.wait_text("#alarm", "None. At most one false alarm in 30 days.")
+    fake.alarms = [{"signal": "centroid_x", "severity": "warning", "log_evidence": 9.2, "overdispersion": 1.0}]
+    page.wait_text("#alarm", "Nothing certain yet; centroid x may be changing.")
+    assert not page.find("#alarm-seen").is_displayed()
+
+    fake.alarm = {"incident": "digits.1.int8.5", "raised_at": time.time(), "since": time.time() - 47, "signals": dict.fromkeys(MANY, 13.5)}
+    page.wait_text("#alarm-words", "centroid x, class, age, edges and 2 more.")
+    page.wait_text("#alarm-cause", "Likely cause: broken client. All look as if inverted. Accuracy 97.0 % before, 41.0 % now as estimated.")
+    assert page.text("#alarm-words").startswith("Something has changed since ")
+    assert page.find("#alarm-details").get_attribute("href") == f"{fake.url}incidents/digits.1.int8.5"
+
+    page.find("#alarm-details").send_keys(Keys.TAB)
+    page.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    page.wait_text("#alarm", "None.")
+    assert fake.alarm is None
+    assert not page.find("#alarm-cause").is_displayed()
+
+
+def test_a_label_of_an_incident_is_only_text(page: Page, fake: FakeServer) -> None:
+    fake.alarm = {"incident": "digits.1.int8.5", "raised_at": 0.0, "since": 0.0, "signals": {"<img src=x onerror=alert(1)>": 13.5}}
+    page.open(fake.url)
+    page.wait_text("#alarm-words", "<img src=x onerror=alert(1)>.")
+    assert "1 Jan" in page.text("#alarm-words")
 
 
 def test_bars_are_relative_to_the_limit(page: Page, fake: FakeServer) -> None:

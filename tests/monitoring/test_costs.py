@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from monitoring.costs import Cost, Costs, read_cost
-from monitoring.shared_counts import claim_slot
+from monitoring.counts.costs import Cost, Costs, read_cost
+from monitoring.counts.shared_counts import claim_slot
 
 
 def test_the_notes_of_all_workers_add_up_and_stay(tmp_path: Path) -> None:

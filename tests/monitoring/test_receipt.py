@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.receipt import Seal
+from monitoring.counts.receipt import Seal
 
 SEAL = Seal(b"0123456789abcdef0123456789abcdef")
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from models.errors import VeletaError
-from monitoring.layout import Layout
-from monitoring.shared_counts import SLOTS, alive, claim_slot, counted_keys, subject_counts
+from monitoring.counts.layout import Layout
+from monitoring.counts.shared_counts import SLOTS, alive, claim_slot, counted_keys, subject_counts
 
 LAYOUT = Layout({"pid": (1,), "a": (3,)})
 SPAWN = multiprocessing.get_context("spawn")

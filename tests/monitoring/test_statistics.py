@@ -8,13 +8,15 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.binning import bin_counts, class_edges, quantile_edges
-from monitoring.confusion import Labels, accuracy, add_labels
-from monitoring.layout import BATCH_BOUNDS, DELAY_BOUNDS, Layout, histogram, label_layout, observe
-from monitoring.pixels import pixel_statistics
-from monitoring.psi import ALPHA, chi2_quantile, enough, psi, psi_limit
-from monitoring.signals import answer_signals
-from monitoring.wilson import wilson
+from monitoring.accuracy.class_scores import class_scores
+from monitoring.accuracy.confusion import Labels, accuracy, add_labels
+from monitoring.accuracy.delay import delay
+from monitoring.accuracy.wilson import wilson
+from monitoring.counts.layout import BATCH_BOUNDS, DELAY_BOUNDS, Layout, histogram, label_layout, observe
+from monitoring.drift.psi import ALPHA, chi2_quantile, enough, psi, psi_limit
+from monitoring.signals.binning import bin_counts, class_edges, quantile_edges
+from monitoring.signals.measure import answer_signals
+from monitoring.signals.pixels import pixel_statistics
 
 
 @given(st.integers(1, 5000), st.data(), st.sampled_from([0.8, 0.95, 0.99]))
@@ -149,16 +151,16 @@ def test_histograms_are_prometheus_own(values: list[float]) -> None:
 
 @pytest.mark.parametrize("classes", [3, 20, 21, 100])
 def test_labels_add_up_to_sklearns_confusion_and_accuracy(classes: int) -> None:
-    from sklearn.metrics import accuracy_score, confusion_matrix
+    from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
     rng = np.random.default_rng(classes)
     predicted = rng.integers(0, classes, 400)
     actual = np.where(rng.random(400) < 0.8, predicted, rng.integers(0, classes, 400))
-    times = np.zeros(400)
+    times, confidence = np.zeros(400), rng.random(400)
     layout = label_layout(classes)
 
-    total = add_labels(layout, np.zeros(layout.size), Labels(predicted[:100], actual[:100], times[:100], times[:100] + 5))
-    total = add_labels(layout, total, Labels(predicted[100:], actual[100:], times[100:], times[100:] + 5))
+    total = add_labels(layout, np.zeros(layout.size), Labels(predicted[:100], actual[:100], times[:100], times[:100] + 5, confidence[:100]))
+    total = add_labels(layout, total, Labels(predicted[100:], actual[100:], times[100:], times[100:] + 5, confidence[100:]))
 
     parts = layout.split(total)
     matrix = confusion_matrix(actual, predicted, labels=range(classes))
@@ -171,6 +173,16 @@ def test_labels_add_up_to_sklearns_confusion_and_accuracy(classes: int) -> None:
     assert interval is not None
     assert interval.value == pytest.approx(accuracy_score(actual, predicted))
     assert parts["delay"][DELAY_BOUNDS.index(10)] == 400
+    rows, hits, sums = parts["calibration"]
+    assert rows.tolist() == np.histogram(confidence, np.arange(16) / 15)[0].tolist()
+    assert (hits.sum(), sums.sum()) == (pytest.approx(np.trace(matrix)), pytest.approx(confidence.sum()))
+    scores = class_scores(parts)
+    oracle = precision_recall_fscore_support(actual, predicted, labels=range(classes), zero_division=np.nan)
+    for ours, theirs in zip((scores.precision, scores.recall, scores.f1), oracle, strict=False):
+        assert [None if np.isnan(value) else value for value in theirs] == pytest.approx(list(ours))
+    assert list(scores.actual) == oracle[3].tolist()
+    assert list(scores.predicted) == matrix.sum(axis=0).tolist()
+    assert list(scores.hits) == np.diag(matrix).tolist()
 
 
 def test_values_far_out_of_range_are_counted_without_a_word() -> None:
@@ -181,3 +193,26 @@ def test_values_far_out_of_range_are_counted_without_a_word() -> None:
 
     for name, values in found.items():
         assert bin_counts(values, np.array([0.2, 0.8])).sum() == 3, name
+
+
+@given(st.lists(st.floats(0, 40 * 86400), min_size=1, max_size=300))
+def test_quantiles_of_the_delay_lie_in_the_bucket_of_the_true_ones(seconds: list[float]) -> None:
+    layout = Layout(histogram("delay", DELAY_BOUNDS))
+    parts = layout.split(np.zeros(layout.size))
+    observe(parts, "delay", DELAY_BOUNDS, np.array(seconds))
+
+    found = delay(DELAY_BOUNDS, parts["delay"], parts["delay_sum"][0])
+
+    assert found is not None
+    assert found.mean_seconds == pytest.approx(np.mean(seconds))
+    for ours, share in ((found.median_seconds, 0.5), (found.p90_seconds, 0.9)):
+        true = np.quantile(seconds, share, method="inverted_cdf")
+        place = np.searchsorted(DELAY_BOUNDS, true)
+        low, high = [0, *DELAY_BOUNDS, DELAY_BOUNDS[-1]][place : place + 2]
+        assert low - 1e-6 <= ours <= high + 1e-6
+
+
+def test_no_labels_have_no_delay_and_no_scores() -> None:
+    assert delay(DELAY_BOUNDS, np.zeros(len(DELAY_BOUNDS) + 1), 0.0) is None
+    nothing = class_scores({"confusion": np.zeros((2, 2))})
+    assert (nothing.precision, nothing.recall, nothing.f1) == ((None, None),) * 3

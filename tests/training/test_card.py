@@ -29,7 +29,7 @@ def card(published: Published, evil: str) -> Card:
     source = dataclasses.replace(source, name=evil, reasons=dict.fromkeys(source.reasons, evil))
     confusion = np.eye(10, dtype=np.int64)
     confusion[0, 3] = 7
-    score = Score(manifest.variant().metrics["accuracy"], confusion, np.eye(10))
+    score = Score(manifest.variant().metrics["accuracy"], confusion, np.eye(10), np.eye(10))
     dataset = DataSet(evil, evil, classes, images(np.zeros((1, 784)), np.zeros(1)))
     return Card(manifest, source, dataset, HISTORY, HISTORY, {variant.name: score for variant in manifest.variants})
 

@@ -11,7 +11,7 @@ import pytest
 from sklearn.metrics import confusion_matrix as their_confusion_matrix
 from sklearn.metrics import precision_recall_fscore_support
 
-from monitoring.wilson import wilson
+from monitoring.accuracy.wilson import wilson
 from training.evaluate import confusion_matrix, evaluate
 from training.latency import measure_latency
 from training.onnx_graph import emit

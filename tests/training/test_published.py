@@ -13,11 +13,13 @@ import pytest
 
 from models.manifest import VARIANTS, Manifest
 from models.store import Published
+from monitoring.accuracy.calibration import Calibration
 from monitoring.reference import read_reference, read_samples
-from monitoring.signals import Batch
+from monitoring.signals.measure import Batch
 from tests.training.runs import SMALL, Run
 from training.answers import answer
 from training.data import load
+from training.evaluate import confusion_matrix
 from training.parts import Split
 from training.recipe import default_recipe, read_recipe
 
@@ -124,10 +126,26 @@ def test_variants_are_what_their_names_say(published: Published) -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_reference_is_the_variants_own_answers_to_the_test_rows(published: Published, split: Split, variant: str) -> None:
     reference = read_reference(published.file("reference.npz"), variant)
-    batch = Batch(split.test.x.astype(np.float32), answer(published.path(variant), split.test.x)[0])
+    batch = Batch(split.test.x.astype(np.float32), *answer(published.path(variant), split.test.x))
     counts = np.concatenate([profile.counts for profile in reference.profiles.values()])
-    assert np.array_equal(reference.count(batch, published.manifest.input), counts)
+    assert np.array_equal(reference.count(batch, published.manifest.input)["signals"], counts)
     assert reference.rows == len(split.test)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_calibration_was_fitted_on_the_validation_rows_and_the_test_rows_only_counted(
+    published: Published, split: Split, variant: str
+) -> None:
+    calibration = read_reference(published.file("reference.npz"), variant).calibration
+    answers = answer(published.path(variant), split.validation.x)[0]
+    again = Calibration.fit(answers, split.validation.y, np.zeros((10, 10), dtype=np.int64))
+    assert calibration is not None
+    assert calibration.temperature == pytest.approx(again.temperature, rel=1e-4)
+    assert calibration.threshold == pytest.approx(again.threshold, abs=1e-4)
+    assert calibration.rows == len(split.validation)
+    predicted = answer(published.path(variant), split.test.x)[0].argmax(axis=1)
+    assert np.array_equal(calibration.confusion, confusion_matrix(split.test.y, predicted, 10))
+    assert calibration.accuracy == published.manifest.variant(variant).metrics["accuracy"].value
 
 
 def test_samples_are_the_test_rows(published: Published, split: Split) -> None:
