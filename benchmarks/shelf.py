@@ -16,7 +16,7 @@ from models.errors import VeletaError
 from models.store import Published, Store
 from monitoring.arrays import FloatArray, IntArray
 from monitoring.reference import read_samples
-from training.data import NAMES, load
+from training.data.sources import NAMES, load
 
 #: Of Fashion-MNIST a fifth: minutes in place of most of an hour, for three points of accuracy.
 _SETTINGS = {"fashion-mnist": ["--set", "max_rows=14000", "max_updates=900", "prune_max_updates=400"]}

@@ -33,7 +33,7 @@ def configure_train(parser: argparse.ArgumentParser) -> None:
 
 def train(arguments: argparse.Namespace) -> None:
     """Train, publish, and say what came of it. Whatever can be known to fail is checked before Keras is even loaded."""
-    from training.data import load
+    from training.data.sources import load
     from training.quiet import load_keras_quietly
     from training.recipe import default_recipe, read_recipe
 
@@ -49,7 +49,7 @@ def train(arguments: argparse.Namespace) -> None:
     signal.signal(signal.SIGTERM, _stop)  # so that the temporary folders go, too
 
     load_keras_quietly()
-    from training.progress import Progress
+    from training.fitting.progress import Progress
     from training.train import train as run
 
     try:

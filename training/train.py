@@ -14,19 +14,19 @@ import keras
 
 from models.manifest import Input, Manifest, digest
 from models.store import Published, Store
-from training.calibrate import calibrate
-from training.card import Card, write_card
-from training.compress import shrink, write_variants
-from training.evaluate import evaluate
-from training.fit import Schedule, fit, one_hot
-from training.fitted import fit_signals
-from training.keras_files import write_keras_files
-from training.network import build, learner
-from training.parts import DataSet
-from training.profile import write_profile
-from training.progress import Progress
+from training.compression.variants import shrink, write_variants
+from training.data.parts import DataSet
+from training.fitting.fit import Schedule, fit, one_hot
+from training.fitting.progress import Progress
+from training.networks.network import build, learner
+from training.publishing.calibrate import calibrate
+from training.publishing.card import Card, write_card
+from training.publishing.describe import describe, judge
+from training.publishing.evaluate import evaluate
+from training.publishing.fitted import fit_signals
+from training.publishing.keras_files import write_keras_files
+from training.publishing.profile import write_profile
 from training.recipe import Source
-from training.record import describe, judge
 
 _FILES = ("model.json", "model.h5", "reference.npz", "card.html")
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from models.store import Published
-from training.card import Card, render
-from training.curves import curves, nice_ticks
-from training.evaluate import Score
-from training.fit import History
-from training.parts import DataSet, images
+from training.data.parts import DataSet, images
+from training.fitting.fit import History
+from training.publishing.card import Card, render
+from training.publishing.curves import curves, nice_ticks
+from training.publishing.evaluate import Score
 from training.recipe import read_recipe
 
 pytestmark = pytest.mark.training

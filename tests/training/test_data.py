@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
-from training.data import load
+from training.data.idx import FILES, read_idx
+from training.data.parts import DataSet, Part, images
+from training.data.sources import load
+from training.data.split import stratified
 from training.errors import DataError
-from training.idx import FILES, read_idx
-from training.parts import DataSet, Part, images
-from training.split import stratified
 
 pytestmark = pytest.mark.training
 
@@ -124,7 +124,7 @@ def test_too_few_rows_are_told() -> None:
 
 @pytest.fixture
 def nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.data._DEBIAN", tmp_path)
+    monkeypatch.setattr("training.data.sources._DEBIAN", tmp_path)
 
 
 def failing_download() -> None:

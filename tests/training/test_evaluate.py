@@ -12,11 +12,11 @@ from sklearn.metrics import confusion_matrix as their_confusion_matrix
 from sklearn.metrics import precision_recall_fscore_support
 
 from monitoring.accuracy.wilson import wilson
-from training.evaluate import confusion_matrix, evaluate
-from training.latency import measure_latency
-from training.onnx_graph import emit
-from training.parts import Part
-from training.processor import cpu_name, has_int8_dot
+from training.compression.latency import measure_latency
+from training.compression.processor import cpu_name, has_int8_dot
+from training.data.parts import Part
+from training.onnx.emit import emit
+from training.publishing.evaluate import confusion_matrix, evaluate
 
 pytestmark = pytest.mark.training
 

@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import pytest
 
-from training.data import load
+from training.data.parts import Split
+from training.data.sources import load
 from training.errors import TrainingError
-from training.fit import Schedule, fit, one_hot
-from training.parts import Split
-from training.progress import Progress
+from training.fitting.fit import Schedule, fit, one_hot
+from training.fitting.progress import Progress
 
 pytestmark = pytest.mark.training
 

@@ -15,11 +15,11 @@ from scipy.special import logsumexp
 from models.store import Published
 from monitoring.reference import read_reference
 from tests.training.runs import SMALL
-from training.answers import answer
-from training.data import load
-from training.fitted import fit_signals, head_of
-from training.onnx_graph import emit
-from training.parts import Part
+from training.data.parts import Part
+from training.data.sources import load
+from training.onnx.answers import answer
+from training.onnx.emit import emit
+from training.publishing.fitted import fit_signals, head_of
 from training.recipe import default_recipe, read_recipe
 
 pytestmark = pytest.mark.training

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from models.manifest import Latency, Metric, Variant
-from training.gate import choose_default, reason_against
+from training.compression.gate import choose_default, reason_against
 
 pytestmark = pytest.mark.training
 

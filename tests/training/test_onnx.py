@@ -11,11 +11,11 @@ import numpy as np
 import onnx
 import pytest
 
-from training.answers import answer
 from training.errors import ExportError
-from training.export import TOLERANCE, export, keras_answer
-from training.onnx_activations import ACTIVATIONS
-from training.onnx_graph import emit
+from training.onnx.activations import ACTIVATIONS
+from training.onnx.answers import answer
+from training.onnx.emit import emit
+from training.onnx.export import TOLERANCE, export, keras_answer
 
 pytestmark = pytest.mark.training
 L = keras.layers
@@ -176,7 +176,7 @@ def test_a_wrong_file_does_not_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         kernel.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(kernel) * np.float32(1.01), kernel.name))
         return proto
 
-    monkeypatch.setattr("training.export.emit", slightly_wrong)
+    monkeypatch.setattr("training.onnx.export.emit", slightly_wrong)
     with pytest.raises(ExportError, match=r"wrong\.onnx on random images, 1 at a time: \w+ differ"):
         export(model, tmp_path / "wrong.onnx", x, seed=0)
     assert TOLERANCE <= 1e-4

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 import pytest
 
-from training.channels import Groups
-from training.graph import Graph
-from training.parts import Part
-from training.prune import choose, kept, measure_importance, rebuild
+from training.compression.channels import Groups
+from training.compression.prune import choose, kept, measure_importance, rebuild
+from training.data.parts import Part
+from training.onnx.graph import Graph
 
 pytestmark = pytest.mark.training
 L = keras.layers

@@ -17,10 +17,10 @@ from monitoring.accuracy.calibration import Calibration
 from monitoring.reference import read_reference, read_samples
 from monitoring.signals.measure import Batch
 from tests.training.runs import SMALL, Run
-from training.answers import answer
-from training.data import load
-from training.evaluate import confusion_matrix
-from training.parts import Split
+from training.data.parts import Split
+from training.data.sources import load
+from training.onnx.answers import answer
+from training.publishing.evaluate import confusion_matrix
 from training.recipe import default_recipe, read_recipe
 
 pytestmark = pytest.mark.training

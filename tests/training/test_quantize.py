@@ -10,13 +10,13 @@ import numpy as np
 import onnx
 import pytest
 
-from training import quantize as quantization
-from training.answers import answer
-from training.data import load
-from training.fit import one_hot
-from training.onnx_graph import emit
-from training.parts import Split
-from training.quantize import CHOICES, Choice, quantize
+from training.compression import quantize as quantization
+from training.compression.quantize import CHOICES, Choice, quantize
+from training.data.parts import Split
+from training.data.sources import load
+from training.fitting.fit import one_hot
+from training.onnx.answers import answer
+from training.onnx.emit import emit
 
 pytestmark = pytest.mark.training
 L = keras.layers

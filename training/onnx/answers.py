@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from monitoring.arrays import FloatArray
-from training.onnx_graph import EMBEDDING, PROBABILITIES
+from training.onnx.emit import EMBEDDING, PROBABILITIES
 
 
 def open_session(path: Path, threads: int = 0) -> Any:

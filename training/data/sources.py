@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from training.data.idx import FILES, find, read_idx
+from training.data.parts import DataSet, Part, images
 from training.errors import DataError
-from training.idx import FILES, find, read_idx
-from training.parts import DataSet, Part, images
 from training.quiet import load_keras_quietly, quiet_libraries
 
 _DEBIAN = Path("/usr/share/datasets")

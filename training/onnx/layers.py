@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import ExportError
-from training.graph import TRAIN_ONLY
-from training.onnx_activations import activated, clip
-from training.onnx_values import Layout, Shape, Value, Writer, as_float32, known
-from training.onnx_windows import (
+from training.onnx.activations import activated, clip
+from training.onnx.graph import TRAIN_ONLY
+from training.onnx.values import Layout, Shape, Value, Writer, as_float32, known
+from training.onnx.windows import (
     average_pooling2d,
     channels_last,
     conv2d,

@@ -10,10 +10,10 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from training.answers import answer
 from training.errors import ExportError
-from training.graph import Graph
-from training.onnx_graph import emit
+from training.onnx.answers import answer
+from training.onnx.emit import emit
+from training.onnx.graph import Graph
 
 #: Largest difference of a probability; float32 sums in another order differ by about 1e-6.
 TOLERANCE = 1e-4

@@ -12,9 +12,9 @@ from models.manifest import Input
 from monitoring.accuracy.calibration import Calibration
 from monitoring.reference import Reference, Samples, write_references
 from monitoring.signals.measure import Batch, Fitted
-from training.answers import answer
-from training.evaluate import Score
-from training.parts import Part
+from training.data.parts import Part
+from training.onnx.answers import answer
+from training.publishing.evaluate import Score
 
 #: Test rows that are kept to try the model with.
 SAMPLES = 1000

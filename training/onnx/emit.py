@@ -1,4 +1,4 @@
-"""Keras → ONNX, by our own hand: the graph is walked once and each layer written by its row in `onnx_layers`.
+"""Keras → ONNX, by our own hand: the graph is walked once and each layer written by its row in `layers`.
 
 Own, because it gives what a converter does not: two outputs, names that mean something, a dynamic batch called "batch", pixels
 that int8 can read without a loss, and a refusal, rather than a loop of a hundred small nodes, for a layer that is not in the table.
@@ -11,9 +11,9 @@ from typing import Any
 import onnx
 
 from training.errors import ExportError
-from training.graph import Graph, Tensor
-from training.onnx_layers import EMITTERS
-from training.onnx_values import Value, Writer
+from training.onnx.graph import Graph, Tensor
+from training.onnx.layers import EMITTERS
+from training.onnx.values import Value, Writer
 
 OPSET = 17
 _IR_VERSION = 8  # the one that came with opset 17; newer ones shut out older runtimes for nothing

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from training.errors import ExportError
-from training.onnx_values import Layout, Value, Writer
+from training.onnx.values import Layout, Value, Writer
 
 Activation = Callable[[Writer, Value], str]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Literal, cast
 
 from models.manifest import FORMAT, Dataset, Input, Manifest, Training, Variant, digest
-from training.evaluate import Score
-from training.gate import choose_default, reason_against
-from training.latency import measure_latency
-from training.origin import git_commit, package_versions
-from training.parts import DataSet, Split
+from training.compression.gate import choose_default, reason_against
+from training.compression.latency import measure_latency
+from training.data.parts import DataSet, Split
+from training.publishing.evaluate import Score
+from training.publishing.origin import git_commit, package_versions
 from training.recipe import Source
 
 _Name = Literal["fp32", "int8", "pruned", "pruned-int8"]

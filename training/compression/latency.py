@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.manifest import Latency
-from training.answers import open_session
-from training.onnx_graph import EMBEDDING, PROBABILITIES
-from training.processor import cpu_name
+from training.compression.processor import cpu_name
+from training.onnx.answers import open_session
+from training.onnx.emit import EMBEDDING, PROBABILITIES
 
 #: Batch size → how many calls of each variant.
 ROUNDS = {1: 300, 32: 60}

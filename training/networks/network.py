@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from training.errors import RecipeError
-from training.onnx_layers import EMITTERS
+from training.onnx.layers import EMITTERS
 from training.recipe import Layer, Recipe
 
 

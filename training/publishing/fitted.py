@@ -11,10 +11,10 @@ from monitoring.signals.energy import Head
 from monitoring.signals.fourier import Fourier
 from monitoring.signals.measure import Fitted
 from monitoring.signals.space import ROWS, Space
-from training.answers import answer
-from training.graph import TRAIN_ONLY, Call, Graph
-from training.onnx_values import as_float32
-from training.parts import Part
+from training.data.parts import Part
+from training.onnx.answers import answer
+from training.onnx.graph import TRAIN_ONLY, Call, Graph
+from training.onnx.values import as_float32
 
 
 def fit_signals(path: Path, network: Any, train: Part, classes: int, seed: int) -> Fitted:

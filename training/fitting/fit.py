@@ -10,9 +10,9 @@ import keras
 import numpy as np
 
 from monitoring.arrays import FloatArray
+from training.data.parts import Part
 from training.errors import TrainingError
-from training.parts import Part
-from training.progress import Progress
+from training.fitting.progress import Progress
 
 _LOGGED = ("loss", "accuracy", "val_loss", "val_accuracy")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from monitoring.accuracy.calibration import Calibration
-from training.answers import answer
-from training.evaluate import Score
-from training.parts import Part
+from training.data.parts import Part
+from training.onnx.answers import answer
+from training.publishing.evaluate import Score
 
 
 def calibrate(path: Path, validation: Part, score: Score) -> Calibration:

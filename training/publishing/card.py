@@ -12,10 +12,10 @@ from pathlib import Path
 import jinja2
 
 from models.manifest import Manifest
-from training.curves import curves
-from training.evaluate import Score
-from training.fit import History
-from training.parts import DataSet
+from training.data.parts import DataSet
+from training.fitting.fit import History
+from training.publishing.curves import curves
+from training.publishing.evaluate import Score
 from training.recipe import Source
 
 _TEMPLATES = Path(__file__).with_name("templates")

@@ -16,9 +16,9 @@ import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quant_pre_process, quantize_static
 
-from training.answers import answer
-from training.parts import Part
-from training.processor import has_int8_dot
+from training.compression.processor import has_int8_dot
+from training.data.parts import Part
+from training.onnx.answers import answer
 from training.quiet import quiet_libraries
 
 _BATCH = 64

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from training.graph import TRAIN_ONLY, Graph, Tensor
+from training.onnx.graph import TRAIN_ONLY, Graph, Tensor
 
 #: Layers that found a group, and the argument that says how many channels it has.
 MAKERS = {"Conv2D": "filters", "Dense": "units"}

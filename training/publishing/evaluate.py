@@ -10,8 +10,8 @@ import numpy as np
 from models.manifest import Metric
 from monitoring.accuracy.wilson import wilson
 from monitoring.arrays import FloatArray, IntArray
-from training.answers import answer
-from training.parts import Part
+from training.data.parts import Part
+from training.onnx.answers import answer
 
 
 @dataclass(frozen=True)

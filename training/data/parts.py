@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.arrays import IntArray
+from training.data.split import stratified
 from training.errors import DataError
-from training.split import stratified
 
 
 @dataclass(frozen=True)

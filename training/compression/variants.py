@@ -7,15 +7,15 @@ from typing import Any
 
 from models.manifest import VARIANTS
 from monitoring.arrays import FloatArray
-from training.channels import Groups
-from training.export import export, keras_answer
-from training.fit import History, Schedule, fit
-from training.graph import Graph
-from training.network import learner
-from training.parts import Split
-from training.progress import Progress
-from training.prune import choose, rebuild
-from training.quantize import quantize
+from training.compression.channels import Groups
+from training.compression.prune import choose, rebuild
+from training.compression.quantize import quantize
+from training.data.parts import Split
+from training.fitting.fit import History, Schedule, fit
+from training.fitting.progress import Progress
+from training.networks.network import learner
+from training.onnx.export import export, keras_answer
+from training.onnx.graph import Graph
 from training.recipe import Recipe
 
 _IMPORTANCE_ROWS = 2048

@@ -19,9 +19,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from monitoring.arrays import FloatArray, IntArray
-from training.channels import MAKERS, Groups
-from training.graph import Graph
-from training.parts import Part
+from training.compression.channels import MAKERS, Groups
+from training.data.parts import Part
+from training.onnx.graph import Graph
 
 Keep = dict[str, IntArray]
 _BATCH = 32

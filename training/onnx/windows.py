@@ -1,4 +1,4 @@
-"""Layers that slide a window over an image, as ONNX: convolutions and poolings. See `onnx_layers` for the table."""
+"""Layers that slide a window over an image, as ONNX: convolutions and poolings. See `layers` for the table."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import ExportError
-from training.onnx_activations import activated
-from training.onnx_values import Layout, Shape, Value, Writer, as_float32
+from training.onnx.activations import activated
+from training.onnx.values import Layout, Shape, Value, Writer, as_float32
 
 
 def conv2d(writer: Writer, layer: Any, shape: Shape, value: Value) -> Value:
