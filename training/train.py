@@ -10,15 +10,13 @@ import dataclasses
 import tempfile
 from pathlib import Path
 
-import keras
-
-from models.manifest import Input, Manifest, digest
+from models.manifest import Manifest, digest
 from models.store import Published, Store
 from training.compression.variants import shrink, write_variants
 from training.data.parts import DataSet
-from training.fitting.fit import Schedule, fit, one_hot
+from training.fitting.attempt import attempt
+from training.fitting.fit import one_hot
 from training.fitting.progress import Progress
-from training.networks.network import build, learner
 from training.publishing.calibrate import calibrate
 from training.publishing.card import Card, write_card
 from training.publishing.describe import describe, judge
@@ -40,18 +38,12 @@ def train(source: Source, dataset: DataSet, name: str, store: Store, progress: P
     classes = len(dataset.classes)
     progress.say(f"{dataset.name}: " + ", ".join(f"{rows:,} {part}" for part, rows in split.rows().items()) + " rows")
 
-    # Network
-    keras.utils.set_random_seed(recipe.seed)
-    taken = Input("image", "float32", (None, *split.train.x.shape[1:]), "image", (0.0, 255.0))
-    network = build(recipe, split.train.x.shape[1:], classes, taken.range[1])
-
-    # Fit
-    schedule = Schedule(recipe.epochs, recipe.max_updates, recipe.patience, recipe.batch_size)
-    targets = one_hot(split.train.y, classes)
-    history = fit(learner(network, recipe), split.train, targets, split.validation, schedule, progress, "training")
+    # Network and fit
+    attempted = attempt(recipe, dataset.problem, split, progress)
+    network, history = attempted.network, attempted.history
 
     # Compress
-    pruned, tuning = shrink(network, recipe, split, targets, progress)
+    pruned, tuning = shrink(network, recipe, split, one_hot(split.train.y, classes), progress)
 
     with tempfile.TemporaryDirectory(prefix="veleta-train-") as folder:
         work = Path(folder)
@@ -76,10 +68,10 @@ def train(source: Source, dataset: DataSet, name: str, store: Store, progress: P
         calibrations = {variant: calibrate(path, split.validation, scores[variant]) for variant, path in paths.items()}
 
         # Profile
-        write_profile(work / "reference.npz", paths, split.test, scores, fitted, calibrations, taken, recipe.seed)
+        write_profile(work / "reference.npz", paths, split.test, scores, fitted, calibrations, dataset.problem.input, recipe.seed)
 
         # Publish
-        described = describe(name, taken, dataset, split, variants, source, store.live(name))
+        described = describe(name, dataset.problem, dataset, split, variants, source, store.live(name))
 
         def manifest(version: int) -> Manifest:
             numbered = dataclasses.replace(described, version=version)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.manifest import Input
 from monitoring.arrays import IntArray
 from training.data.split import stratified
 from training.errors import DataError
@@ -46,6 +47,15 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Problem:
+    """What is to be learnt: what comes in, and what is asked. `classes` are the labels, empty for a regression."""
+
+    input: Input
+    task: Literal["classification", "regression"]
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class DataSet:
     """A data set. `test` is its official test part, or None where there is none."""
 
@@ -54,6 +64,12 @@ class DataSet:
     classes: tuple[str, ...]
     rest: Part
     test: Part | None = None
+
+    @property
+    def problem(self) -> Problem:
+        """Classes of images whose values go from 0 to 255."""
+        taken = Input("image", "float32", (None, *self.rest.x.shape[1:]), "image", (0.0, 255.0))
+        return Problem(taken, "classification", self.classes)
 
     @cached_property
     def sha256(self) -> str:

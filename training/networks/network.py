@@ -6,17 +6,19 @@ from typing import Any
 
 import keras
 
+from training.data.parts import Problem
 from training.errors import RecipeError
 from training.onnx.layers import EMITTERS
 from training.recipe import Layer, Recipe
 
 
-def build(recipe: Recipe, shape: tuple[int, ...], classes: int, highest: float = 255.0) -> Any:
-    """An untrained keras.Sequential: inputs (n, *shape) from 0 to `highest` → probabilities (n, classes).
+def build(recipe: Recipe, problem: Problem) -> Any:
+    """An untrained keras.Sequential: inputs as the problem has them → probabilities (n, classes).
 
     Raises RecipeError that names the layer: unknown, not exportable, wrong arguments, or not fitting the one before.
     """
-    model = keras.Sequential([keras.Input(shape, name="image"), keras.layers.Rescaling(1 / highest)], name="network")
+    taken = problem.input
+    model = keras.Sequential([keras.Input(taken.shape[1:], name=taken.name), keras.layers.Rescaling(1 / taken.range[1])], name="network")
     for number, layer in enumerate(recipe.layers):
         try:
             model.add(_layer(number, layer))
@@ -26,7 +28,7 @@ def build(recipe: Recipe, shape: tuple[int, ...], classes: int, highest: float =
         raise RecipeError(
             f'the last of the layers gives shape {model.output_shape[1:]}; end them with kind = "Flatten" or a Dense after it'
         )
-    model.add(keras.layers.Dense(classes, activation="softmax", name="probabilities"))
+    model.add(keras.layers.Dense(len(problem.classes), activation="softmax", name="probabilities"))
     return model
 
 

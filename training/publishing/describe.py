@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, cast
 
-from models.manifest import FORMAT, Dataset, Input, Manifest, Training, Variant, digest
+from models.manifest import FORMAT, Dataset, Manifest, Training, Variant, digest
 from training.compression.gate import choose_default, reason_against
 from training.compression.latency import measure_latency
-from training.data.parts import DataSet, Split
+from training.data.parts import DataSet, Problem, Split
 from training.publishing.evaluate import Score
 from training.publishing.origin import git_commit, package_versions
 from training.recipe import Source
@@ -43,7 +43,7 @@ def judge(paths: dict[str, Path], scores: Mapping[str, Score], parameters: Mappi
 
 
 def describe(
-    name: str, taken: Input, dataset: DataSet, split: Split, variants: tuple[Variant, ...], source: Source, parent: int | None
+    name: str, problem: Problem, dataset: DataSet, split: Split, variants: tuple[Variant, ...], source: Source, parent: int | None
 ) -> Manifest:
     """The manifest, but for the number of the version and the files beside the variants, which are known last."""
     training = Training(
@@ -57,4 +57,4 @@ def describe(
     )
     created = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     default = choose_default(variants)
-    return Manifest(FORMAT, name, 0, created, "classification", taken, dataset.classes, variants, default, {}, training)
+    return Manifest(FORMAT, name, 0, created, problem.task, problem.input, problem.classes, variants, default, {}, training)
