@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 SERVING := .venv-serving
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+DIVIDED := --numprocesses 2 --dist loadgroup
 STORE := $(if $(VELETA_STORE),$(VELETA_STORE),models)
 
 .DEFAULT_GOAL := help
@@ -29,16 +30,16 @@ lint: $(VENV)/.installed ## style, types and layers
 	$(VENV)/bin/lint-imports
 
 test-training: $(VENV)/.installed ## the tests that need TensorFlow
-	$(VENV)/bin/python -m pytest -q -m training
+	$(VENV)/bin/python -m pytest -q $(DIVIDED) -m training
 
 test-serving: $(SERVING)/.installed ## the tests of everything else, where TensorFlow is not installed
-	$(SERVING)/bin/python -m pytest -q --numprocesses 2 --dist loadfile -m "not training and not browser and not clients" --ignore=tests/training
+	$(SERVING)/bin/python -m pytest -q $(DIVIDED) -m "not training and not browser and not clients" --ignore=tests/training
 
 test-clients: $(VENV)/.installed ## the protocols with clients that others wrote, each in an environment of its own
-	$(VENV)/bin/python -m pytest -q -m clients tests/clients
+	$(VENV)/bin/python -m pytest -q $(DIVIDED) -m clients tests/clients
 
 test-browser: packages $(VENV)/.installed ## the page in a real Chromium
-	$(VENV)/bin/python -m pytest -q -m browser tests/browser
+	$(VENV)/bin/python -m pytest -q $(DIVIDED) -m browser tests/browser
 
 packages: ## Debian packages that the tests use: installed as root, named otherwise
 	@tests/system_packages

@@ -18,6 +18,17 @@ from tests.made import Made, make_run
 from tests.small_models import Data
 
 
+#: Fixtures that take so long to make that all tests which use one run in the same process of a divided run.
+_COSTLY = ("made", "trained")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a file stay together, since they share a server or a model; those that share something costly do so across files."""
+    for item in items:
+        shared = next((name for name in _COSTLY if name in getattr(item, "fixturenames", ())), item.path.name)
+        item.add_marker(pytest.mark.xdist_group(shared))
+
+
 @pytest.fixture(scope="session")
 def digits8() -> Data:
     return small_models.small_digits()
