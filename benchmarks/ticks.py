@@ -7,10 +7,10 @@ labels. Printed are the median and the largest time of a tick, and what is kept,
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 import tempfile
 import time
-import tracemalloc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +67,6 @@ def days(model: Model, number: int, tick_seconds: float, per_second: float) -> I
         (folder / "leader").touch()
         row = subject_counts(folder / "counts", subject.key, subject.layout).row(claim_slot(folder / "slots"))
         signals = subject.layout.split(row)["signals"]
-        tracemalloc.start()
         for day in range(number):
             seconds = []
             for now in np.arange(day * _DAY, (day + 1) * _DAY, tick_seconds) + 1e9:
@@ -77,10 +76,14 @@ def days(model: Model, number: int, tick_seconds: float, per_second: float) -> I
                 watch.tick(float(now))
                 seconds.append(time.perf_counter() - began)
             kept = (folder / "watch.safetensors").stat().st_size
-            memory = tracemalloc.get_traced_memory()[0]
-            yield Day(day + 1, 1e3 * float(np.median(seconds)), 1e3 * max(seconds), kept / 1024, memory / 1024)
-        tracemalloc.stop()
+            yield Day(day + 1, 1e3 * float(np.median(seconds)), 1e3 * max(seconds), kept / 1024, _resident_kib())
         log.close()
+
+
+def _resident_kib() -> float:
+    """Memory of this process that is in use; Python's own count of it would slow down what is timed."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1024
 
 
 def _predictions(subject: Subject, rows: int, rng: np.random.Generator) -> FloatArray:
