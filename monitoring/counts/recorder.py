@@ -115,9 +115,7 @@ class Recorder:
                 by_subject[note[0].key].append(note)
             for notes in by_subject.values():
                 self._count_predictions(notes)
-            while self._queued:
-                subject, seconds = self._queued.popleft()
-                observe(self._row(subject), "queue", DURATION_BOUNDS, np.array(seconds))
+            self._count_waits()
             self._count_requests()
             self.costs.count()
 
@@ -157,6 +155,14 @@ class Recorder:
         self._capture.keep(subject.key, together)
         observe(row, "inference", DURATION_BOUNDS, np.array([seconds for _, _, seconds in notes]))
         observe(row, "batch", BATCH_BOUNDS, np.array([float(len(batch)) for _, batch, _ in notes]))
+
+    def _count_waits(self) -> None:
+        waits: dict[str, tuple[Subject, list[float]]] = {}
+        while self._queued:
+            subject, seconds = self._queued.popleft()
+            waits.setdefault(subject.key, (subject, []))[1].extend(seconds)
+        for subject, together in waits.values():
+            observe(self._row(subject), "queue", DURATION_BOUNDS, np.array(together))
 
     def _wake(self) -> None:
         if not self._noted.is_set():  # to set it again takes ten times as long
