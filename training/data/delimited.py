@@ -59,7 +59,7 @@ def _text(path: Path) -> tuple[str, tuple[str, ...]]:
         raise DataError(f"{path} is empty; expected a line with the names of the columns, and rows")
     if "\0" in text:
         raise DataError(f"{path} is no text, so it is no CSV file; a table is read from .csv, .tsv or .parquet")
-    return text, notes
+    return text.replace("\r\n", "\n").replace("\r", "\n"), notes
 
 
 def _from_windows(content: bytes, path: Path) -> str:
@@ -71,17 +71,18 @@ def _from_windows(content: bytes, path: Path) -> str:
 
 def _delimiter(text: str, path: Path) -> str:
     """The delimiter that parts the first records into the most, equally many values."""
-    best, most = "", (False, 1)
+    best, most, broken = "", (False, 1), False
     for delimiter in _DELIMITERS:
         try:
             widths = [len(row) for row in itertools.islice(csv.reader(io.StringIO(text), delimiter=delimiter), _FIRST) if row]
         except csv.Error:
+            broken = True
             continue
         if widths and widths[0] > 1 and (len(set(widths)) == 1, widths[0]) > most:
             best, most = delimiter, (len(set(widths)) == 1, widths[0])
-    if not best:
+    if not best and not broken:
         raise DataError(f"{path} has one column; expected at least two, parted by commas, semicolons, tabs or bars")
-    return best
+    return best or ","  # which will tell the line that is broken
 
 
 def _check_lines(text: str, delimiter: str, path: Path) -> list[str]:

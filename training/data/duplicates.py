@@ -19,8 +19,17 @@ class Duplicates:
     test: int
     contradictory: int
 
-    def __bool__(self) -> bool:
-        return bool(self.validation or self.test or self.contradictory)
+    def sentences(self) -> list[str]:
+        """What there is of them, in words."""
+        found = []
+        if self.validation or self.test:
+            found.append(
+                f"{self.validation:,} validation rows equal a training row, and {self.test:,} test rows one of either, so the scores "
+                "may be better than on new rows"
+            )
+        if self.contradictory:
+            found.append(f"{self.contradictory:,} rows equal another row that has another label; look at the labels")
+        return found
 
 
 def duplicates(split: Split) -> Duplicates:

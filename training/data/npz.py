@@ -44,7 +44,8 @@ class _Arrays:
     @classmethod
     def read(cls, path: Path) -> _Arrays:
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as raw:
+                file = np.load(raw, allow_pickle=False)
                 if not isinstance(file, np.lib.npyio.NpzFile):
                     raise DataError(f"{path} holds one array, expected x and y; write it with numpy.savez(path, x=x, y=y)")
                 names = {name: next((n for n in (name, *also) if n in file.files), None) for name, also in _ALSO.items()}
@@ -115,7 +116,7 @@ def _inputs(x: NDArray[Any], kind: Kind, what: str) -> NDArray[Any]:
     finite = np.isfinite(rows).reshape(len(rows), -1).all(axis=1)
     if not finite.all():
         raise DataError(
-            f"{what} has {int((~finite).sum()):,} rows with NaN or an infinite value, the first is row {int(finite.argmin())}; "
+            f"{what} has {int((~finite).sum()):,} rows with NaN, infinite or too large values, the first is row {int(finite.argmin())}; "
             "fill them or leave them out"
         )
     if kind == "sequence":

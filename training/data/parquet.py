@@ -14,10 +14,12 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     from fastparquet import ParquetFile  # starts slowly: only where it is needed
 
     try:
-        with path.open("rb") as file:
-            frame: pd.DataFrame = ParquetFile(file).to_pandas(index=False)
+        file = path.open("rb")
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        with file:
+            frame: pd.DataFrame = ParquetFile(file).to_pandas(index=False)
     except Exception as error:  # whatever a damaged file makes of the decoder
         raise DataError(
             f"{path} cannot be read as Parquet ({type(error).__name__}: {str(error).strip()[:150]}); if others can read it, write it again "

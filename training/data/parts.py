@@ -23,6 +23,8 @@ __all__ = ["DataSet", "Divided", "Part", "Problem", "Split", "images"]
 
 #: Rows of a regression below which a part says nothing.
 _FEWEST = 2
+#: More folds than this are hours for a digit that their interval hides.
+_MOST_FOLDS = 50
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class DataSet:
     def task(self) -> Task:
         return "classification" if self.classes else "regression"
 
-    @property
+    @cached_property
     def problem(self) -> Problem:
         """As all rows but the official test part show it. What is trained has that of its split, whose training rows alone show it."""
         return self._encoded(Split(self.rest, self.rest, self.rest)).problem
@@ -76,8 +78,10 @@ class DataSet:
         """The rows of the training and validation parts of that split in stratified folds. Each in turn is the `test` part of a
         split whose other parts are made of the others. Copies of a row are in its fold.
 
-        Raises DataError if a class has fewer rows than there are folds.
+        Raises DataError for fewer than 2 or more than 50 folds, and if a class has fewer rows than there are folds.
         """
+        if not 2 <= count <= _MOST_FOLDS:
+            raise DataError(f"there are to be {count} folds, expected 2 to {_MOST_FOLDS}")
         rest = self._test_apart(seed, max_rows)[0]
         if count > (self._counts(rest).min() if self.classes else len(rest)):
             raise DataError(f"{self.name} has {self._rarest(rest)} to learn from, too few for {count} folds; give fewer folds")

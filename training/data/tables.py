@@ -104,9 +104,9 @@ def _reason_against(name: str, found: NDArray[Any]) -> str | None:
     if different + (len(there) < len(found)) < 2:
         return "has one value only" if len(there) else "has no values"
     if numbers:
-        row_numbers = len(found) >= _ROWS and len(there) == len(found) and bool((np.diff(found) == 1).all())
-        named = different == len(found) >= _ROWS and bool((there == np.floor(there)).all()) and _IDENTIFIER.fullmatch(name)
-        return "numbers the rows" if row_numbers or named else None
+        each_its_own = different == len(found) >= _ROWS and bool((there == np.floor(there)).all())
+        numbering = each_its_own and (bool((np.diff(found) == 1).all()) or _IDENTIFIER.fullmatch(name) is not None)
+        return "numbers the rows" if numbering else None
     if different > _MOST_CATEGORIES or (different > _ROWS and different > len(there) / 2):
         return f"is a text with {different:,} different values in {len(found):,} rows, too many for categories"
     return None

@@ -61,8 +61,8 @@ def known_classes(found: NDArray[Any], what: str) -> NDArray[Any]:
         raise DataError(f"{what} has rows without a label; label them or leave them out")
     if len(classes) < 2:
         raise DataError(f"{what} has {len(found):,} rows of {'one class' if len(classes) else 'no class'}; at least two classes are needed")
-    if len(classes) > min(MOST_CLASSES, len(found) / 2):
-        other = "take another with --target" if classes.dtype.kind == "U" else "for values, give --task regression"
+    if len(classes) > min(MOST_CLASSES, max(2, len(found) / 2)):
+        other = "take another target" if classes.dtype.kind == "U" else "if they are values, give --task regression"
         raise DataError(f"{what} has {len(classes):,} different values in {len(found):,} rows, too many for classes; {other}")
     return classes
 
