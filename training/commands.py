@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib.util
 import json
 import signal
@@ -15,7 +16,7 @@ from models.commands import add_store, open_store
 from models.store import Published, Store, check_name
 from training.errors import TrainingError
 
-_NEEDED = ("keras", "tensorflow", "onnx", "h5py", "mlxtend", "tqdm")
+_NEEDED = ("keras", "tensorflow", "onnx", "h5py", "mlxtend", "tqdm", "pandas", "fastparquet", "scipy")
 
 
 def configure_train(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,16 @@ def configure_train(parser: argparse.ArgumentParser) -> None:
         "--set", nargs="+", action="extend", default=[], metavar="key=value", help="change a value of the recipe, as in epochs=10"
     )
     parser.add_argument("--name", help="the model's name (default: that of the data set)")
-    parser.add_argument("--data", default="digits", metavar="NAME|DIR", help="digits, mnist, fashion-mnist, or a folder of idx files")
+    parser.add_argument(
+        "--data",
+        default="digits",
+        metavar="NAME|DIR|FILE",
+        help="digits, mnist, fashion-mnist, a folder of images by class or of idx files, or a .npz, .csv or .parquet file",
+    )
+    parser.add_argument("--target", metavar="COLUMN", help="the column of a table that is to be predicted (default: the last)")
+    parser.add_argument("--task", choices=("classification", "regression"), help="what the target is (default: as it looks)")
+    parser.add_argument("--kind", choices=("image", "tensor", "sequence"), help="what x of a .npz file is (default: as it looks)")
+    parser.add_argument("--folds", type=int, metavar="K", help="cross-validate on K folds first, to know how much of a score is luck")
     add_store(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -34,6 +44,7 @@ def configure_train(parser: argparse.ArgumentParser) -> None:
 def train(arguments: argparse.Namespace) -> None:
     """Train, publish, and say what came of it. Whatever can be known to fail is checked before Keras is even loaded."""
     from training.data.sources import load
+    from training.data.wanted import Wanted
     from training.quiet import load_keras_quietly
     from training.recipe import default_recipe, read_recipe
 
@@ -44,20 +55,27 @@ def train(arguments: argparse.Namespace) -> None:
     store = open_store(arguments)
     store.check_writable()
     _need_the_extra()
-    dataset = load(arguments.data)
+    dataset = load(arguments.data, Wanted(arguments.target, arguments.task, arguments.kind))
     name = check_name(arguments.name or dataset.name)
+    if arguments.folds is not None:
+        dataset.folds(arguments.folds, source.recipe.seed, source.recipe.max_rows)  # raises if they cannot be made
     signal.signal(signal.SIGTERM, _stop)  # so that the temporary folders go, too
 
     load_keras_quietly()
+    from training.fitting.folds import cross_validate
     from training.fitting.progress import Progress
     from training.train import train as run
 
     try:
-        published = run(source, dataset, name, store, Progress())
+        progress = Progress()
+        folds = None if arguments.folds is None else cross_validate(source.recipe, dataset, arguments.folds, progress)
+        published = run(source, dataset, name, store, progress, folds)
     except OSError as error:
         raise TrainingError(f"training cannot use its work folder: {error}; set TMPDIR to one with room") from error
     result = _result(published, store, time.monotonic() - started)
-    print(json.dumps(result, ensure_ascii=False) if arguments.json else _summary(published, result))
+    if folds:
+        result["folds"] = dataclasses.asdict(folds)
+    print(json.dumps(result, ensure_ascii=False) if arguments.json else _summary(published, result) + (f"\n{folds}" if folds else ""))
 
 
 def _need_the_extra() -> None:

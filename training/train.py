@@ -13,9 +13,11 @@ from pathlib import Path
 from models.manifest import Manifest, digest
 from models.store import Published, Store
 from training.compression.variants import shrink, write_variants
+from training.data.duplicates import duplicates
 from training.data.parts import DataSet
 from training.fitting.attempt import attempt
 from training.fitting.fit import one_hot
+from training.fitting.folds import CrossValidation
 from training.fitting.progress import Progress
 from training.publishing.calibrate import calibrate
 from training.publishing.card import Card, write_card
@@ -29,17 +31,23 @@ from training.recipe import Source
 _FILES = ("model.json", "model.h5", "reference.npz", "card.html")
 
 
-def train(source: Source, dataset: DataSet, name: str, store: Store, progress: Progress) -> Published:
-    """Train the recipe on a data set and publish the result as the next version of `name`. Raises VeletaError."""
+def train(source: Source, dataset: DataSet, name: str, store: Store, progress: Progress, folds: CrossValidation | None = None) -> Published:
+    """Train the recipe on a data set and publish the result as the next version of `name`. Raises VeletaError.
+
+    `folds` is for the card: what cross-validation said of the recipe before.
+    """
     recipe = source.recipe
 
     # Data
     split = dataset.split(recipe.seed, recipe.max_rows)
+    problem = split.problem
     classes = len(dataset.classes)
     progress.say(f"{dataset.name}: " + ", ".join(f"{rows:,} {part}" for part, rows in split.rows().items()) + " rows")
+    for note in (*dataset.notes, *split.notes, *duplicates(split).sentences()):
+        progress.say(note)
 
     # Network and fit
-    attempted = attempt(recipe, dataset.problem, split, progress)
+    attempted = attempt(recipe, problem, split, progress)
     network, history = attempted.network, attempted.history
 
     # Compress
@@ -68,14 +76,14 @@ def train(source: Source, dataset: DataSet, name: str, store: Store, progress: P
         calibrations = {variant: calibrate(path, split.validation, scores[variant]) for variant, path in paths.items()}
 
         # Profile
-        write_profile(work / "reference.npz", paths, split.test, scores, fitted, calibrations, dataset.problem.input, recipe.seed)
+        write_profile(work / "reference.npz", paths, split.test, scores, fitted, calibrations, problem.input, recipe.seed)
 
         # Publish
-        described = describe(name, dataset.problem, dataset, split, variants, source, store.live(name))
+        described = describe(name, problem, dataset, split, variants, source, store.live(name))
 
         def manifest(version: int) -> Manifest:
             numbered = dataclasses.replace(described, version=version)
-            write_card(work / "card.html", Card(numbered, source, dataset, history, tuning, scores))
+            write_card(work / "card.html", Card(numbered, source, dataset, history, tuning, scores, folds))
             return dataclasses.replace(numbered, files={file: digest(work / file) for file in _FILES})
 
         return store.publish(name, work, manifest)

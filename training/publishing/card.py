@@ -14,6 +14,7 @@ import jinja2
 from models.manifest import Manifest
 from training.data.parts import DataSet
 from training.fitting.fit import History
+from training.fitting.folds import CrossValidation
 from training.publishing.curves import curves
 from training.publishing.evaluate import Score
 from training.recipe import Source
@@ -32,6 +33,7 @@ class Card:
     history: History
     tuning: History
     scores: dict[str, Score]
+    folds: CrossValidation | None = None
 
 
 def write_card(path: Path, card: Card) -> None:
@@ -51,6 +53,7 @@ def render(card: Card) -> str:
         dataset=card.dataset,
         source=card.source,
         reasons=card.source.reasons,
+        folds=card.folds,
         default=default,
         fits=[("The network", card.history, _charts(card.history)), ("The pruned network, fine-tuned", card.tuning, _charts(card.tuning))],
         classes=_classes(card.manifest.classes, score),
