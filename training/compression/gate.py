@@ -33,7 +33,9 @@ def reason_if_whole(name: str, parameters: Mapping[str, int]) -> str | None:
     """Why a pruned variant is not served that lost nothing: it is the network itself, and would be judged by the noise of a measurement."""
     if not name.startswith("pruned") or parameters[name] < parameters["fp32"]:
         return None
-    return f"nothing was cut: it has the {parameters[name]:,} parameters of fp32, since no layer can lose a channel or prune_keep leaves all"
+    return (
+        f"nothing was cut: it has the {parameters[name]:,} parameters of fp32, since no layer can lose a channel or prune_keep leaves all"
+    )
 
 
 def choose_default(variants: tuple[Variant, ...]) -> str:

@@ -11,6 +11,7 @@ layers of a group. The loss that it estimates is the one that appears when the c
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -54,16 +55,30 @@ def measure_importance(model: Any, groups: Groups, rows: Part) -> dict[str, Floa
     members = {group: [_making(layers[name]) for name in groups.members(group)] for group in groups.free()}
     totals: dict[str, FloatArray] = {group: np.zeros(size) for group, size in groups.free().items()}
     variables = [variable for parts in members.values() for part in parts for variable in part]
-    loss_of = _squared_error if graph.answers_values else keras.losses.sparse_categorical_crossentropy
+    products_of = _products(model, variables, graph.answers_values)
     for start in range(0, len(rows), _BATCH):
-        with tf.GradientTape() as tape:
-            answers = model(rows.x[start : start + _BATCH].astype(model.inputs[0].dtype), training=False)
-            loss = tf.reduce_mean(loss_of(rows.y[start : start + _BATCH], answers))
-        gradients = iter(tape.gradient(loss, variables, unconnected_gradients="zero"))
+        products = iter(products_of(rows.x[start : start + _BATCH], rows.y[start : start + _BATCH]))
         for group, parts in members.items():
             size = groups.sizes[group]
-            totals[group] += sum(sum(_per_channel(variable, next(gradients), size) for variable in part) ** 2 for part in parts)
+            totals[group] += sum(sum(_per_channel(next(products), size) for _ in part) ** 2 for part in parts)
     return totals
+
+
+def _products(model: Any, variables: list[Any], values: bool) -> Callable[[NDArray[Any], NDArray[Any]], list[NDArray[Any]]]:
+    """w · ∂L/∂w of each variable for a batch; L is the loss of probabilities or the squared error of values."""
+    loss_of = _squared_error if values else keras.losses.sparse_categorical_crossentropy
+    taken = model.inputs[0]
+    signature = [tf.TensorSpec((None, *taken.shape[1:]), taken.dtype), tf.TensorSpec((None,), tf.float32 if values else tf.int64)]
+
+    @tf.function(input_signature=signature)  # step by step, a recurrent layer would take seconds a batch
+    def products(x: Any, y: Any) -> list[Any]:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(loss_of(y, model(x, training=False)))
+        gradients = tape.gradient(loss, [variable.value for variable in variables], unconnected_gradients="zero")
+        # The gradient of a table of embeddings has only the rows that were used.
+        return [variable.value * tf.convert_to_tensor(gradient) for variable, gradient in zip(variables, gradients, strict=True)]
+
+    return lambda x, y: [product.numpy() for product in products(x.astype(taken.dtype), y.astype(np.float32 if values else np.int64))]
 
 
 def _making(layer: Any) -> list[Any]:
@@ -75,9 +90,8 @@ def _squared_error(y: Any, answers: Any) -> Any:
     return tf.square(answers[:, 0] - tf.cast(y, answers.dtype))
 
 
-def _per_channel(weights: Any, gradient: Any, size: int) -> NDArray[Any]:
-    """Σ w · ∂L/∂w over all but the channels, which are the last axis, or each gate's part of it."""
-    product = np.asarray(weights) * np.asarray(tf.convert_to_tensor(gradient))  # that of a table of embeddings has only the rows used
+def _per_channel(product: NDArray[Any], size: int) -> NDArray[Any]:
+    """The sum over all but the channels, which are the last axis, or each gate's part of it."""
     summed: NDArray[Any] = product.reshape(-1, size).sum(axis=0)
     return summed
 
@@ -102,9 +116,11 @@ def _smaller(name: str, layer: Any, groups: Groups, keep: Keep) -> Any:
     """A new layer for the channels that are left. Its name is that of the call, which no other has."""
     config = layer.get_config() | {"name": name}
     kind, group = type(layer).__name__, groups.made.get(name)
+    inner = [config[part] for part in ("layer", "backward_layer") if part in config]  # of a Bidirectional, or another that wraps one
+    for part in inner:
+        part.pop("build_config", None)  # it has the old sizes
     if group in keep:
-        parts = [config[part]["config"] for part in ("layer", "backward_layer")] if kind == "Bidirectional" else [config]
-        for part in parts:
+        for part in [part["config"] for part in inner] or [config]:
             part[MAKERS[kind]] = len(keep[group])
     if kind == "GroupNormalization" and not keep.keys().isdisjoint(groups.taken.get(name, ())):
         config["groups"] = -1  # each channel its own

@@ -41,11 +41,13 @@ CHOICES = tuple(itertools.starmap(Choice, itertools.product((False, True), (Cali
 
 
 class Rows:
-    """Calibration inputs, a batch at a time, as onnxruntime.quantization asks for them."""
+    """Calibration inputs, a batch at a time, as onnxruntime.quantization asks for them: batches of one size, or its histograms fail, so
+    the last one begins early enough to be full.
+    """
 
     def __init__(self, path: Path, x: NDArray[Any]) -> None:
-        session = open_session(path)
-        self._batches = iter([feed(session, x[start : start + _BATCH]) for start in range(0, len(x), _BATCH)])
+        session, last = open_session(path), max(len(x) - _BATCH, 0)
+        self._batches = iter([feed(session, x[min(start, last) :][:_BATCH]) for start in range(0, len(x), _BATCH)])
 
     def get_next(self) -> dict[str, NDArray[Any]] | None:
         return next(self._batches, None)

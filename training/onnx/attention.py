@@ -64,10 +64,5 @@ def _product(writer: Writer, name: str, kernel: Any, bias: Any) -> str:
 
 def embedding(writer: Writer, layer: Any, shape: Shape, value: Value) -> Value:
     """The row of the table at each whole number, which Keras, too, gets by cutting off what is behind the point."""
-    if layer.mask_zero:
-        raise ExportError(
-            f"{layer.name} has mask_zero, which cannot be exported: ONNX knows padding only at the end of a sequence, Keras anywhere; "
-            "leave it away, and the network learns what the number for padding means"
-        )
     numbers = writer.node("Cast", writer.plain(value).name, to=6)  # int32
     return Value(writer.node("Gather", writer.floats("table", as_float32(layer.embeddings)), numbers, axis=0), shape)

@@ -35,6 +35,7 @@ def emit(model: Any) -> onnx.ModelProto:
         embedded = graph.embedding.inputs[0]
     except ValueError as error:
         raise ExportError(f"this network cannot be exported: {error}") from error
+    _check_masks(graph)
     writer = Writer()
     values = _write(graph, writer)
     writer.scope = "out"
@@ -74,6 +75,18 @@ def _type(call: Call) -> int:
     if call.layer.dtype not in _TYPES:
         raise ExportError(f"the input {call.name!r} is {call.layer.dtype}, expected {', '.join(_TYPES)}")
     return _TYPES[call.layer.dtype]
+
+
+def _check_masks(graph: Graph) -> None:
+    """Raise ExportError for padding that is skipped. Keras skips it wherever it stands, ONNX only at the end of a sequence, and what a
+    client sends cannot be known here.
+    """
+    for call in graph.calls:
+        if call.kind == "Masking" or getattr(call.layer, "mask_zero", False):
+            raise ExportError(
+                f"the layer {call.name!r} masks padding, which cannot be exported; leave the mask away, and the network learns what "
+                "padding means"
+            )
 
 
 def _check_arguments(call: Call) -> None:

@@ -62,7 +62,7 @@ class Graph:
 
     @classmethod
     def of(cls, model: Any) -> Graph:
-        """The graph of a Sequential or functional model. Raises ValueError if it, or a model or layer in it, has several inputs or outputs."""
+        """The graph of a Sequential or functional model. Raises ValueError if it, or a model in it, has more than one input or output."""
         reader = _Reader()
         output = reader.read(model, "", None)
         return cls(tuple(reader.calls), reader.calls[0].output, output)
@@ -106,10 +106,10 @@ class _Reader:
         if len(model.inputs) != 1 or len(model.outputs) != 1:
             raise ValueError(f"the model {model.name!r} has more than one input or output")
         functional = keras.Model(model.inputs, model.outputs)  # only the config of a functional model has its tensors
-        config = functional.get_config()
+        config, layers = functional.get_config(), {layer.name: layer for layer in functional.operations}
         outer: dict[Tensor, Tensor] = {}  # tensor in the config → tensor of the graph
         for entry, number, arguments in _in_order(config["layers"]):
-            layer = functional.get_layer(entry["name"])
+            layer = layers[entry["name"]]
             inner = Tensor(entry["name"], number, 0)
             mapped = _replaced(arguments, lambda tensor: outer[tensor])
             if taken is not None and type(layer).__name__ == "InputLayer":

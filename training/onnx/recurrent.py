@@ -28,7 +28,13 @@ _ACTIVATIONS: dict[str, tuple[str, float | None, float | None]] = {
     "leaky_relu": ("LeakyRelu", 0.2, None),
     "linear": ("Affine", 1.0, 0.0),
 }
-_MERGES = {"sum": "Add", "ave": "Add", "mul": "Mul"}
+#: The operator that merges two directions, with its attributes; an average waits for its half.
+_MERGES: dict[str, tuple[str, dict[str, Any]]] = {
+    "concat": ("Concat", {"axis": -1}),
+    "sum": ("Add", {}),
+    "ave": ("Add", {}),
+    "mul": ("Mul", {}),
+}
 
 
 def recurrent(writer: Writer, layer: Any, shape: Shape, value: Value) -> Value:
@@ -47,14 +53,12 @@ def bidirectional(writer: Writer, layer: Any, shape: Shape, value: Value) -> Val
     forward, backward = layer.forward_layer, layer.backward_layer
     if forward.go_backwards or not backward.go_backwards:
         raise ExportError(f"{layer.name} reads backwards first, which cannot be exported; give its layer go_backwards = false")
-    if layer.merge_mode != "concat" and layer.merge_mode not in _MERGES:
-        raise ExportError(f"{layer.name} has the merge_mode {layer.merge_mode!r}; concat, sum, ave and mul can be exported")
+    if layer.merge_mode not in _MERGES:
+        raise ExportError(f"{layer.name} has the merge_mode {layer.merge_mode!r}; {', '.join(_MERGES)} can be exported")
     value = writer.time_first(value)
     read = [_direction(writer, each, value) for each in (forward, backward)]
-    if layer.merge_mode == "concat":
-        name = writer.node("Concat", *read, axis=-1)
-    else:
-        name = writer.node(_MERGES[layer.merge_mode], *read)
+    operator, attributes = _MERGES[layer.merge_mode]
+    name = writer.node(operator, *read, **attributes)
     layout = Layout.TIME_FIRST if forward.return_sequences else Layout.KERAS
     return Value(name, shape, layout, scale=0.5 if layer.merge_mode == "ave" else 1.0)
 
@@ -83,7 +87,7 @@ def _direction(writer: Writer, layer: Any, value: Value) -> str:
 
 
 def _weights(writer: Writer, layer: Any, order: tuple[int, ...], scale: float) -> list[str]:
-    """W (1, gates · units, in), R (1, gates · units, units) and, if there is one, B (1, 2 · gates · units): for the input, then the state."""
+    """W (1, gates · units, in), R (1, gates · units, units) and, if there is one, B (1, 2 · gates · units), for the input and the state."""
 
     def ordered(array: NDArray[Any]) -> NDArray[Any]:
         gates = np.split(array, len(order), axis=-1)
