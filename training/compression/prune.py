@@ -70,7 +70,6 @@ def _products(model: Any, variables: list[Any], values: bool) -> Callable[[NDArr
     taken = model.inputs[0]
     signature = [tf.TensorSpec((None, *taken.shape[1:]), taken.dtype), tf.TensorSpec((None,), tf.float32 if values else tf.int64)]
 
-    @tf.function(input_signature=signature)  # step by step, a recurrent layer would take seconds a batch
     def products(x: Any, y: Any) -> list[Any]:
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(loss_of(y, model(x, training=False)))
@@ -78,7 +77,8 @@ def _products(model: Any, variables: list[Any], values: bool) -> Callable[[NDArr
         # The gradient of a table of embeddings has only the rows that were used.
         return [variable.value * tf.convert_to_tensor(gradient) for variable, gradient in zip(variables, gradients, strict=True)]
 
-    return lambda x, y: [product.numpy() for product in products(x.astype(taken.dtype), y.astype(np.float32 if values else np.int64))]
+    compiled = tf.function(products, input_signature=signature)  # step by step, a recurrent layer would take seconds a batch
+    return lambda x, y: [product.numpy() for product in compiled(x.astype(taken.dtype), y.astype(np.float32 if values else np.int64))]
 
 
 def _making(layer: Any) -> list[Any]:
@@ -158,4 +158,5 @@ def _left(channels: Channels, groups: Groups, keep: Keep, length: int) -> IntArr
     """
     starts = np.cumsum([0, *(groups.sizes[group] for group in channels)])
     kept_each = [start + keep.get(group, np.arange(groups.sizes[group])) for start, group in zip(starts, channels, strict=False)]
-    return (np.arange(length // starts[-1])[:, None] * starts[-1] + np.concatenate(kept_each)).ravel()
+    left: IntArray = (np.arange(length // starts[-1])[:, None] * starts[-1] + np.concatenate(kept_each)).ravel()
+    return left

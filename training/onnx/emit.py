@@ -19,7 +19,7 @@ from training.onnx.values import Value, Writer
 OPSET = 17
 _IR_VERSION = 8  # the one that came with opset 17; newer ones shut out older runtimes for nothing
 #: Types of an input, by Keras' name. Whole numbers are turned to float32 at once, which holds them up to 2²⁴.
-_TYPES = {"float32": onnx.TensorProto.FLOAT, "int32": onnx.TensorProto.INT32, "int64": onnx.TensorProto.INT64}
+_TYPES: dict[str, int] = {"float32": onnx.TensorProto.FLOAT, "int32": onnx.TensorProto.INT32, "int64": onnx.TensorProto.INT64}
 #: Layers that take tensors beside their first argument.
 _TAKEN = {"MultiHeadAttention": ("query", "value", "key")}
 
