@@ -53,6 +53,12 @@ def test_refused_variant_is_shown_with_its_reason(published: Published) -> None:
     assert "Not published: it is slower than fp32." in page
 
 
+def test_a_network_that_was_not_tuned_has_no_curves_of_that(published: Published) -> None:
+    shown = card(published, "boot")
+    assert "fine-tuned" in render(shown)
+    assert "fine-tuned" not in render(dataclasses.replace(shown, tuning=None))
+
+
 def test_curves_are_drawn_to_scale() -> None:
     picture = ET.fromstring(str(curves([2.0, 1.0, 0.0], [2.0, math.nan, 1.0], 2, "Loss & co")))
     lines = {line.get("class"): line.get("points", "").split() for line in picture.iter("polyline")}

@@ -11,11 +11,12 @@ import numpy as np
 import onnx
 import pytest
 
+from tests.training.small_networks import randomized
 from training.errors import ExportError
 from training.onnx.activations import ACTIVATIONS
 from training.onnx.answers import answer
 from training.onnx.emit import emit
-from training.onnx.export import TOLERANCE, export, keras_answer
+from training.onnx.export import TOLERANCE, export, keras_answer, random_like
 
 pytestmark = pytest.mark.training
 L = keras.layers
@@ -74,21 +75,117 @@ NETWORKS: dict[str, Callable[[], Any]] = {
         (8, 8, 1), L.RandomTranslation(0.1, 0.1), L.GaussianNoise(1.0), L.Conv2D(3, 3), L.SpatialDropout2D(0.5), L.Flatten(), L.Dropout(0.5)
     ),
     "residual": residual,
+    "conv 1D": lambda: sequential((11, 3), L.Conv1D(5, 3, strides=2, padding="same", activation="relu"), L.Conv1D(4, 2), L.Flatten()),
+    "conv 1D, one channel": lambda: sequential((11, 1), L.Conv1D(5, 3, dilation_rate=2, padding="causal"), L.Flatten(), L.Dense(6)),
+    "depthwise and separable 1D": lambda: sequential(
+        (11, 4), L.DepthwiseConv1D(3, depth_multiplier=2), L.SeparableConv1D(5, 3, padding="same", depth_multiplier=2), L.Flatten()
+    ),
+    "separable": lambda: sequential((9, 8, 3), L.Rescaling(1 / 255), L.SeparableConv2D(5, 3, strides=2, activation="relu"), L.Flatten()),
+    "pools 1D": lambda: sequential(
+        (13, 3),
+        L.MaxPooling1D(3, strides=2, padding="same"),
+        L.AveragePooling1D(2, padding="same"),
+        L.Conv1D(4, 2),
+        L.GlobalAveragePooling1D(),
+    ),
+    "global max": lambda: sequential(
+        (8, 7, 3), L.Conv2D(5, 3), L.GlobalMaxPooling2D(keepdims=True), L.Conv2D(6, 1), L.GlobalMaxPooling2D()
+    ),
+    "pads and crops": lambda: sequential(
+        (8, 7, 3), L.ZeroPadding2D(((1, 2), (0, 3))), L.Conv2D(5, 3), L.Cropping2D(((0, 1), (2, 0))), L.ZeroPadding2D(1), L.Flatten()
+    ),
+    "pads and crops 1D": lambda: sequential((8, 3), L.ZeroPadding1D((1, 2)), L.Conv1D(5, 3), L.Cropping1D((1, 2)), L.LSTM(4)),
+    "permute, repeat": lambda: sequential((6, 4, 2), L.Permute((3, 1, 2)), L.Flatten(), L.Dense(5), L.RepeatVector(7), L.GRU(6)),
+    "each step by itself": lambda: sequential(
+        (5, 6, 4, 1),
+        L.TimeDistributed(L.Rescaling(1 / 255)),
+        L.TimeDistributed(L.Conv2D(3, 3)),
+        L.TimeDistributed(L.Flatten()),
+        L.TimeDistributed(L.Dense(6, activation="tanh")),
+        L.LSTM(5),
+    ),
+    "slopes": lambda: sequential((6, 6, 2), L.PReLU(), L.Conv2D(3, 3), L.PReLU(shared_axes=[1, 2]), L.Flatten(), L.ELU(0.7), L.Dense(5)),
+    "groups of channels": lambda: sequential(
+        (6, 6, 4), L.GroupNormalization(2), L.Conv2D(6, 3), L.GroupNormalization(1), L.GroupNormalization(-1, scale=False), L.Flatten()
+    ),
+    "group normalization of a sequence": lambda: sequential(
+        (7, 4), L.GroupNormalization(-1), L.GRU(6, return_sequences=True), L.GroupNormalization(3), L.Flatten()
+    ),
+    "groups of features": lambda: sequential((12,), L.GroupNormalization(4), L.Dense(6), L.UnitNormalization(), L.Dense(5)),
+    "layer normalization": lambda: sequential(
+        (6, 5, 2),
+        L.LayerNormalization(axis=[1, 2, 3]),
+        L.Conv2D(3, 3),
+        L.LayerNormalization(center=False),
+        L.Flatten(),
+        L.LayerNormalization(),
+    ),
+    "averages over time": lambda: sequential(
+        (7, 4), L.LSTM(6, return_sequences=True), L.BatchNormalization(), L.GlobalAveragePooling1D(keepdims=True), L.GRU(3)
+    ),
+    "recurrent, other activations": lambda: sequential(
+        (7, 4),
+        L.LSTM(6, activation="softsign", recurrent_activation="hard_sigmoid", use_bias=False, return_sequences=True),
+        L.GRU(5, activation="elu", recurrent_activation="sigmoid", return_sequences=True),
+        L.SimpleRNN(4, activation="linear"),
+    ),
+    "backwards": lambda: sequential(
+        (7, 4), L.GRU(6, go_backwards=True, return_sequences=True), L.SimpleRNN(5, "relu", go_backwards=True, unroll=True)
+    ),
+    "both ways, added": lambda: sequential(
+        (7, 4), L.Bidirectional(L.GRU(6, return_sequences=True), "sum"), L.Bidirectional(L.LSTM(6), "mul"), L.Dense(5)
+    ),
+    "rows of pixels": lambda: sequential((6, 5, 1), L.Rescaling(1 / 255), L.Reshape((6, 5)), L.LSTM(6)),
+    "merges": lambda: merged(),
+    "attention of two": lambda: attended(),
+    "einsum": lambda: sequential(
+        (6, 4),
+        L.EinsumDense("abc,cde->abde", (6, 2, 3), bias_axes="de"),
+        L.EinsumDense("abcd,cde->abe", (6, 5), bias_axes="b", activation="tanh"),
+        L.EinsumDense("...c,cd->...d", 6),
+        L.Flatten(),
+    ),
+    "models in a model": lambda: nested(),
+    "one layer, other layers between": lambda: interleaved(),
 }
 
 
-def randomized(model: Any, seed: int = 0) -> Any:
-    """Every weight random, also those that begin as 0 or 1 and would hide a mistake."""
-    random = np.random.default_rng(seed)
-    for layer in model.layers:
-        positive = isinstance(layer, L.BatchNormalization)  # a variance has to be
-        layer.set_weights([random.uniform(0.2, 0.9, w.shape) if positive else _normal(random, w.shape) for w in layer.get_weights()])
-    return model
+def merged() -> Any:
+    """Every layer that makes one of several, of tensors that lie differently."""
+    image = keras.Input((6, 6, 2), name="image")
+    one, two = L.Conv2D(3, 3, padding="same")(image), L.Dense(3)(image)
+    gate = L.Conv2D(3, 1, activation="sigmoid")(L.GlobalAveragePooling2D(keepdims=True)(one))
+    parts = [L.Subtract()([one, two]), L.Multiply()([one, gate]), L.Average()([one, two]), L.Maximum()([one, two]), L.Minimum()([two, one])]
+    joined = L.Concatenate()([one, L.Concatenate()(parts)])
+    flat = L.Concatenate()([L.Flatten()(joined), L.Flatten()(one), L.Flatten()(image)])
+    rows = L.Concatenate(axis=1)([L.Average()([one, two]), one])
+    return keras.Model(image, L.Dense(4, activation="softmax")(L.Concatenate()([L.Dense(6)(flat), L.GlobalMaxPooling2D()(rows)])))
 
 
-def _normal(random: np.random.Generator, shape: tuple[int, ...]) -> Any:
-    """Scaled so that a layer keeps the size of what goes through it."""
-    return random.normal(0, 1 / np.sqrt(max(np.prod(shape[:-1]), 1)), shape)
+def attended() -> Any:
+    """Attention with a query, a value and a key of its own, of other lengths and sizes."""
+    sequence = keras.Input((7, 4), name="image")
+    query, key = L.Dense(5)(sequence), L.LSTM(6, return_sequences=True)(sequence)
+    found = L.MultiHeadAttention(2, 3, value_dim=5)(query=L.Cropping1D((1, 2))(query), value=sequence, key=key)
+    again = L.MultiHeadAttention(1, 4, use_bias=False, output_shape=6)(found, found)
+    return keras.Model(sequence, L.Dense(4, activation="softmax")(L.Flatten()(again)))
+
+
+def nested() -> Any:
+    """Models in a model, one of them used twice and with another inside; its layers have the names of others."""
+    inner = keras.Sequential([keras.Input((6,)), L.Dense(6, activation="tanh", name="same")])
+    first = keras.Input((6,))
+    twice = keras.Model(first, L.Add()([first, inner(L.Dense(6, name="other")(first))]), name="twice")
+    x = keras.Input((6,), name="image")
+    last = keras.Sequential([keras.Input((6,)), L.Dense(5, name="same"), L.Dense(4, activation="softmax", name="other")])
+    return keras.Model(x, last(twice(L.Dense(6, name="same")(twice(x)))))
+
+
+def interleaved() -> Any:
+    """A layer whose second use depends on a layer that comes after its first."""
+    x = keras.Input((6,), name="image")
+    shared = L.Dense(6, activation="tanh", name="shared")
+    return keras.Model(x, L.Dense(4, activation="softmax")(L.Add()([x, shared(L.LayerNormalization()(shared(x)))])))
 
 
 def inputs(model: Any, rows: int = 40, highest: float = 255.0) -> Any:
@@ -152,11 +249,93 @@ def test_unknown_activation_is_named() -> None:
         (L.BatchNormalization(axis=1, name="rows"), "rows"),
         (L.Softmax(axis=1, name="rows"), "rows"),
         (L.ReLU(threshold=1.0, name="late"), "late"),
+        (L.LayerNormalization(axis=1, name="rows"), "rows"),
+        (L.GroupNormalization(2, axis=1, name="rows"), "rows"),
+        (L.Normalization(mean=[0], variance=[1], invert=True, name="back"), "back"),
     ],
 )
 def test_a_form_without_export_is_refused(layer: Any, word: str) -> None:
     with pytest.raises(ExportError, match=word):
         emit(sequential((4, 4, 1), layer, L.Flatten()))
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ([L.LSTM(3, stateful=True, name="memory")], ["memory", "state"]),
+        ([L.GRU(3, activation="gelu", name="odd")], ["odd", "gelu", "tanh"]),
+        ([L.Bidirectional(L.LSTM(3, go_backwards=True), backward_layer=L.LSTM(3), name="turned")], ["turned", "go_backwards"]),
+        ([L.Bidirectional(L.RNN(L.LSTMCell(3)), name="both")], ["RNN", "LSTM, GRU"]),
+        ([L.Masking(name="padding"), L.LSTM(3)], ["padding", "masks"]),
+        ([L.TimeDistributed(L.UpSampling1D(2), name="each"), L.Flatten()], ["each", "UpSampling1D"]),
+    ],
+)
+def test_a_sequence_that_would_be_read_otherwise_is_refused(layers: list[Any], words: list[str]) -> None:
+    x = keras.Input((4, 4, 2) if "each" in words else (4, 2), name="sequence", batch_size=2 if "memory" in words else None)
+    with pytest.raises(ExportError) as raised:
+        emit(keras.Sequential([x, *layers, L.Dense(2)]))
+    assert all(word in str(raised.value) for word in words), raised.value
+
+
+def test_padding_that_is_masked_is_refused() -> None:
+    """Keras skips a 0 wherever it stands, ONNX only at the end of a sequence."""
+    model = keras.Sequential([keras.Input((4,), name="tokens"), L.Embedding(5, 3, mask_zero=True, name="words"), L.LSTM(3), L.Dense(2)])
+    with pytest.raises(ExportError, match="'words' masks padding"):
+        emit(model)
+
+
+@pytest.mark.parametrize("argument", ["use_causal_mask", "training"])
+def test_a_call_with_more_than_the_emitter_looks_at_is_refused(argument: str) -> None:
+    x = keras.Input((4, 3), name="sequence")
+    attended = L.MultiHeadAttention(1, 2, name="attention")(x, x, **{argument: True})
+    with pytest.raises(ExportError, match=f"'attention' is called with {argument}"):
+        emit(keras.Model(x, L.Dense(2)(L.Flatten()(attended))))
+
+
+def test_two_outputs_of_a_layer_are_refused() -> None:
+    x = keras.Input((4, 3), name="sequence")
+    with pytest.raises(ExportError, match="'reader' gives more than one output"):
+        emit(keras.Model(x, L.Dense(2)(L.LSTM(3, return_state=True, name="reader")(x)[1])))
+
+
+def test_an_input_with_the_name_of_an_output_is_refused() -> None:
+    with pytest.raises(ExportError, match="'value'"):
+        emit(keras.Sequential([keras.Input((3,), name="value"), L.Dense(1)]))
+
+
+def test_recurrent_layers_are_turned_once() -> None:
+    """The time goes before the batch once for all of them, and nothing comes back before the end."""
+    layers = [
+        L.LSTM(4, return_sequences=True),
+        L.LayerNormalization(),
+        L.Bidirectional(L.GRU(4, return_sequences=True)),
+        L.Dense(3),
+        L.GRU(2),
+    ]
+    model = keras.Sequential([keras.Input((5, 3), name="sequence"), *layers, L.Dense(2, "softmax")])
+    nodes = [node.op_type for node in emit(model).graph.node]
+    assert nodes.count("Transpose") == 1
+    assert [node for node in nodes if node in ("LSTM", "GRU", "RNN")] == ["LSTM", "GRU", "GRU", "GRU"]
+
+
+def test_a_column_far_from_zero_keeps_its_digits(tmp_path: Path) -> None:
+    """Years: what tells one from the other is in the last digits of float32."""
+    model = keras.Sequential([keras.Input((1,), name="row"), L.Normalization(mean=[2_000_000], variance=[4]), L.Dense(3), L.Dense(1)])
+    x = np.float32([[1_999_997], [2_000_001], [2_000_005]])
+    onnx.save(emit(model), tmp_path / "model.onnx")
+    assert np.allclose(answer(tmp_path / "model.onnx", x)[0], model.predict(x, verbose=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.float32])
+def test_random_inputs_are_like_the_real_ones(kind: Any) -> None:
+    real = np.array([[0, 5], [3, 9]], kind) if kind is not np.float32 else np.array([[0.5, 5], [3, 9.25]], kind)
+    drawn = random_like(real, 500, seed=0)
+    assert drawn.shape == (500, 2)
+    assert drawn.dtype == kind
+    if kind is not np.uint8:
+        assert (real.min(axis=0) <= drawn.min(axis=0)).all()
+        assert (drawn.max(axis=0) <= real.max(axis=0)).all()
+    assert len(np.unique(drawn)) == {np.uint8: 256, np.int32: 9, np.float32: 1000}[kind] or kind is np.uint8
 
 
 def test_network_without_dense_is_refused() -> None:
@@ -177,6 +356,6 @@ def test_a_wrong_file_does_not_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return proto
 
     monkeypatch.setattr("training.onnx.export.emit", slightly_wrong)
-    with pytest.raises(ExportError, match=r"wrong\.onnx on random images, 1 at a time: \w+ differ"):
+    with pytest.raises(ExportError, match=r"wrong\.onnx on random inputs, 1 at a time: \w+ differ"):
         export(model, tmp_path / "wrong.onnx", x, seed=0)
     assert TOLERANCE <= 1e-4
