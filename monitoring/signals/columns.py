@@ -1,30 +1,44 @@
-"""The columns of a table as signals: how the values of each are distributed, which are missing, and which were never seen.
+"""The columns of a table: how rows become what a network takes, and how what it takes becomes a signal for each column again.
 
-A numeric column is its own signal. A column of categories becomes the number of the category, with one number more for all that
-training did not know. What is missing is NaN in both. So one binning serves all: an edge at infinity gives NaN a bin of its own.
+A network takes the *encoded* row, whole numbers and fractions only. A number is itself, and the training median where it is missing. A
+category is a one in its own place among the categories that training knew, and zeros everywhere if training did not know it. Where
+training rows had missing values, one place more says so.
 
->>> columns = Columns.of(np.array([[1.0, 7.0], [2.0, 9.0], [3.0, 7.0]]), ("age", "kind"), {"kind"})
->>> live = columns.signals(np.array([[np.nan, 9.0], [2.5, 8.0]]))
->>> {name: values.tolist() for name, values in live.items()}
-{'column:age': [nan, 2.5], 'column:kind': [1.0, 2.0]}
+A value may be missing that never was in training. A place of its own for that would be weighed by a network that never saw it used, so
+such a value leaves only a trace: the median and the smallest step more, or 2⁻²⁰ in place of a category. The network answers as if it were
+the median or unknown, and yet it can be counted. So all that a signal asks of a column is in the encoded rows, exactly.
+
+>>> columns = Columns.of({"age": np.array([1.0, 2.0, 3.0]), "kind": np.array(["b", "", "c"])})
+>>> columns.features
+('age', 'kind=b', 'kind=c', 'kind missing')
+>>> live = columns.encode(columns.table([{"age": 5, "kind": "c"}, {"age": 2.5}, {"kind": "d"}]))
+>>> live.round(3).tolist()
+[[5.0, 0.0, 1.0, 0.0], [2.5, 0.0, 0.0, 1.0], [2.0, 0.0, 0.0, 0.0]]
+>>> measured = columns.signals(live)
+>>> {name: values.tolist() for name, values in measured.items()}          # of two known categories, number 2 is another one
+{'column:age': [5.0, 2.5, nan], 'column:kind': [1.0, nan, 2.0]}
 >>> from monitoring.signals.binning import bin_counts
->>> edges = columns.edges("column:kind", live["column:kind"])
->>> counts = bin_counts(live["column:kind"], edges)
->>> counts.tolist(), columns.unseen("column:kind", counts), missing(counts)      # the bins: 7, 9, unseen, missing
-([0, 1, 1, 0], 0.5, 0.0)
+>>> counts = bin_counts(measured["column:kind"], columns.edges("column:kind", measured["column:kind"]))
+>>> counts.tolist(), round(columns.unseen("column:kind", counts), 2), round(missing(counts), 2)    # the bins: b, c, unseen, missing
+([0, 1, 1, 1], 0.33, 0.33)
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.arrays import Arrays, FloatArray
+from monitoring.arrays import Arrays, FloatArray, IntArray
 from monitoring.signals.binning import class_edges, quantile_edges
+from monitoring.signals.column import Column, quoted
+
+#: Name of a column → its values (n,): numbers with NaN for what is missing, or texts with "" for it.
+Table = Mapping[str, NDArray[Any]]
 
 #: Columns that are watched, the first of a table: each is a dozen numbers in every worker and every scrape.
 MOST = 64
@@ -33,22 +47,48 @@ _PREFIX = "column:"
 
 @dataclass(frozen=True)
 class Columns:
-    """`categories` of each column by its name, ascending; None for a numeric column. In the order of the table."""
+    """All columns, in the order of the table."""
 
-    categories: dict[str, NDArray[Any] | None]
+    all: tuple[Column, ...]
 
     @classmethod
-    def of(cls, rows: NDArray[Any], names: tuple[str, ...] = (), categorical: Collection[str] = ()) -> Columns:
-        """Of training rows (n, columns). Without names they are numbered. `categorical` says which are no quantities."""
-        named = names or tuple(str(number) for number in range(rows.shape[1]))
-        return cls({name: known_values(rows[:, place]) if name in categorical else None for place, name in enumerate(named[:MOST])})
+    def of(cls, table: Table) -> Columns:
+        """Of the training rows, and of them alone: what the others hold must not be known."""
+        return cls(tuple(Column.of(name, values) for name, values in table.items()))
 
-    def signals(self, rows: NDArray[Any]) -> dict[str, FloatArray]:
-        """The values of each column of `rows` (n, columns), as numbers (n,); NaN is missing."""
-        return {
-            _PREFIX + name: np.asarray(rows[:, place], dtype=np.float64) if known is None else category_numbers(rows[:, place], known)
-            for place, (name, known) in enumerate(self.categories.items())
-        }
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.all)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What the places of an encoded row say, (width,)."""
+        return tuple(feature for column in self.all for feature in column.features)
+
+    @property
+    def categories(self) -> dict[str, NDArray[Any] | None]:
+        """The categories of each watched column, ascending; None for numbers."""
+        return {column.name: column.categories for column in self.all[:MOST]}
+
+    def table(self, objects: Sequence[Mapping[str, Any]]) -> dict[str, NDArray[Any]]:
+        """Rows as JSON has them, by the names of the columns; a name that is not there or null is a missing value.
+
+        Raises ValueError, in one sentence, for a name that is no column's and for a value of another type than the column's.
+        """
+        known = set(self.names)
+        for row in objects:
+            if unknown := [name for name in row if name not in known]:
+                raise ValueError(f"there is no column {quoted(unknown[0])}, expected {_listed(self.names)}")
+        return {column.name: column.read([row.get(column.name) for row in objects]) for column in self.all}
+
+    def encode(self, table: Table) -> NDArray[np.float32]:
+        """The rows as a network takes them, (n, width)."""
+        return np.hstack([column.encode(table[column.name]) for column in self.all])
+
+    def signals(self, encoded: NDArray[Any]) -> dict[str, FloatArray]:
+        """The values of each watched column as numbers (n,), out of rows (n, width); NaN is missing."""
+        watched = zip(self.all[:MOST], self._starts[:MOST], self._starts[1:], strict=False)
+        return {_PREFIX + column.name: column.signal(encoded[:, start:end]) for column, start, end in watched}
 
     def edges(self, signal: str, values: FloatArray) -> FloatArray:
         """The inner edges of a column's bins: about equally full, or one a category and one for the unseen; the last for the missing."""
@@ -62,15 +102,36 @@ class Columns:
         return float(counts[-2] / counts.sum()) if self._known(signal) is not None and counts.any() else 0.0
 
     def to_arrays(self) -> Arrays:
-        known = {f"categories/{place}": values for place, values in enumerate(self.categories.values()) if values is not None}
-        return {"names": np.array(list(self.categories), dtype=np.str_), **known}
+        categories = {f"categories/{place}": column.categories for place, column in enumerate(self.all) if column.categories is not None}
+        return {
+            "names": np.array(self.names, dtype=np.str_),
+            "medians": np.array([column.median for column in self.all]),
+            "traces": np.array([column.trace for column in self.all]),
+            "marked": np.array([column.marked for column in self.all]),
+            **categories,
+        }
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Columns:
-        return cls({str(name): arrays.get(f"categories/{place}") for place, name in enumerate(arrays["names"])})
+        each = zip(arrays["names"], arrays["medians"], arrays["traces"], arrays["marked"], strict=True)
+        return cls(
+            tuple(
+                Column(str(name), arrays.get(f"categories/{place}"), float(median), float(trace), bool(marked))
+                for place, (name, median, trace, marked) in enumerate(each)
+            )
+        )
+
+    @cached_property
+    def _starts(self) -> IntArray:
+        """Where the places of each column begin, and where the last one's end."""
+        return np.cumsum([0, *(len(column.features) for column in self.all)])
+
+    @cached_property
+    def _by_signal(self) -> dict[str, Column]:
+        return {_PREFIX + column.name: column for column in self.all}
 
     def _known(self, signal: str) -> NDArray[Any] | None:
-        return self.categories[signal.removeprefix(_PREFIX)]
+        return self._by_signal[signal].categories
 
 
 def missing(counts: NDArray[Any]) -> float:
@@ -78,30 +139,10 @@ def missing(counts: NDArray[Any]) -> float:
     return float(counts[-1] / counts.sum()) if counts.any() else 0.0
 
 
-def known_values(values: NDArray[Any]) -> NDArray[Any]:
-    """The categories there are, ascending, without what is missing."""
-    return np.unique(values[~_missing(values)])
-
-
-def category_numbers(values: NDArray[Any], known: NDArray[Any]) -> FloatArray:
-    """The place of each value among the `known` ones, len(known) for what is not there, NaN for what is missing.
-
-    >>> category_numbers(np.array(["b", "", "c", "a"]), np.array(["a", "b"])).tolist()
-    [1.0, nan, 2.0, 0.0]
-    """
-    places = np.searchsorted(known, values)
-    found = known[np.minimum(places, len(known) - 1)] == values if len(known) else np.zeros(len(values), dtype=bool)
-    return np.where(_missing(values), np.nan, np.where(found, places, len(known)))
-
-
-def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """NaN among numbers, the empty string among words."""
-    empty: NDArray[np.bool_] = (
-        np.isnan(values) if values.dtype.kind == "f" else values == "" if values.dtype.kind in "US" else values != values
-    )
-    return empty
-
-
 def is_column(signal: str) -> bool:
     """Whether a signal is a column of a table."""
     return signal.startswith(_PREFIX)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(quoted, names[:8])) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

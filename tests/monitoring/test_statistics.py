@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.accuracy.class_scores import class_scores
-from monitoring.accuracy.confusion import Labels, accuracy, add_labels
+from monitoring.accuracy.confusion import accuracy, add_labels
+from monitoring.accuracy.labels import Labels
 from monitoring.accuracy.delay import delay
 from monitoring.accuracy.wilson import wilson
 from monitoring.counts.layout import BATCH_BOUNDS, DELAY_BOUNDS, Layout, histogram, label_layout, observe
