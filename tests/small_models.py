@@ -35,6 +35,7 @@ from monitoring.signals.energy import Head
 from monitoring.signals.fourier import Fourier
 from monitoring.signals.measure import Batch, Fitted
 from monitoring.signals.space import Space
+
 _TASKS: dict[str, Any] = {"probabilities": "classification", "value": "regression"}
 
 

@@ -71,10 +71,10 @@ def _classify(service: Service, loaded: Loaded, data: dict[str, Any]) -> Asked:
 
 def _regress(service: Service, loaded: Loaded, data: dict[str, Any]) -> Asked:
     _expect_task(loaded, "regression")
-    return _examples(service, loaded, data, lambda answer: answer.outputs[:, 0].tolist())
+    return _examples(service, loaded, data, lambda answer: answer.outputs[:, 0])
 
 
-def _examples(service: Service, loaded: Loaded, data: dict[str, Any], results: Callable[[Answer], list[Any]]) -> Asked:
+def _examples(service: Service, loaded: Loaded, data: dict[str, Any], results: Callable[[Answer], Any]) -> Asked:
     """What classify and regress have in common: examples are features by name, and `context` holds those that all share."""
     tensor_json.signature(data, loaded)
     examples, context = data.get("examples"), data.get("context", {})
