@@ -1,109 +1,170 @@
-"""A data set of images, and how it is parted into training, validation and test rows."""
+"""A data set, and how it is parted into training, validation and test rows, or into folds."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.manifest import Input
 from monitoring.arrays import IntArray
-from training.data.split import stratified
+from monitoring.signals.columns import Columns
+from training.data.frame import Frame
+from training.data.rows import Divided, Kind, Part, Problem, Split, Task, taken
+from training.data.split import fold_numbers, strata
+from training.data.twins import groups, is_copied, row_hashes
 from training.errors import DataError
 
+__all__ = ["DataSet", "Divided", "Part", "Problem", "Split", "images"]
 
-@dataclass(frozen=True)
-class Part:
-    """Rows with their labels: `x` (n, height, width, channels) uint8 from 0 to 255, `y` (n,) class numbers."""
-
-    x: NDArray[np.uint8]
-    y: IntArray
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-    def take(self, rows: IntArray) -> Part:
-        return Part(self.x[rows], self.y[rows])
-
-    def draw(self, rows: int, seed: int) -> Part:
-        """A stratified draw; all rows, in their order, if there are no more."""
-        return self if rows >= len(self) else self.take(stratified(self.y, rows, seed)[1])
-
-
-@dataclass(frozen=True)
-class Split:
-    """The parts: fitted on, chosen by, and reported on."""
-
-    train: Part
-    validation: Part
-    test: Part
-
-    def rows(self) -> dict[str, int]:
-        return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is to be learnt: what comes in, and what is asked. `classes` are the labels, empty for a regression."""
-
-    input: Input
-    task: Literal["classification", "regression"]
-    classes: tuple[str, ...]
+#: Rows of a regression below which a part says nothing.
+_FEWEST = 2
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set. `test` is its official test part, or None where there is none."""
+    """A data set. `test` is its official test part, or None where there is none; `classes` are empty for a regression.
+
+    The rows of a table are still those of its `frame`, (n, columns): only a split knows which of them may say what a category is.
+    `notes` are sentences about what was left out in reading it.
+    """
 
     name: str
     source: str
     classes: tuple[str, ...]
     rest: Part
     test: Part | None = None
+    kind: Kind = "image"
+    frame: Frame | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def task(self) -> Task:
+        return "classification" if self.classes else "regression"
 
     @property
     def problem(self) -> Problem:
-        """Classes of images whose values go from 0 to 255."""
-        taken = Input("image", "float32", (None, *self.rest.x.shape[1:]), "image", (0.0, 255.0))
-        return Problem(taken, "classification", self.classes)
+        """As all rows but the official test part show it. What is trained has that of its split, whose training rows alone show it."""
+        return self._encoded(Split(self.rest, self.rest, self.rest)).problem
 
     @cached_property
     def sha256(self) -> str:
         """Over the bytes of all arrays: the same data gives the same hash wherever it was read from."""
-        hashed = hashlib.sha256()
+        hashed = hashlib.sha256(self.frame.content() if self.frame else b"")
         for part in (self.rest, self.test):
             for array in () if part is None else (part.x, part.y):
                 hashed.update(np.ascontiguousarray(array).data)
         return hashed.hexdigest()
 
-    def split(self, seed: int, max_rows: int = 0) -> Split:
+    def split(self, seed: int, max_rows: int = 0) -> Divided:
         """Stratified. An official test part stays the test part, a tenth of the rest is for validation; otherwise a fifth of
         the rows is for the test and a fifth of the rest for validation. `max_rows` above 0: of a draw of about that many rows.
-        Raises DataError if a part has fewer rows than there are classes.
+
+        Copies of a training row do not stay in the validation or test part; they go to the training part (`training.data.twins`).
+        Raises DataError if a part has fewer rows than there are classes, or none of one of them.
         """
-        rest, test, share = self.rest, self.test, 0.1
+        rest, test, from_test = self._test_apart(seed, max_rows)
+        train, validation, from_validation = self._validation_apart(rest, seed)
+        notes = _moved(from_validation, from_test)
+        return dataclasses.replace(self._checked(Split(train, validation, test)), notes=notes)
+
+    def folds(self, count: int, seed: int, max_rows: int = 0) -> list[Divided]:
+        """The rows of the training and validation parts of that split in stratified folds. Each in turn is the `test` part of a
+        split whose other parts are made of the others. Copies of a row are in its fold.
+
+        Raises DataError if a class has fewer rows than there are folds.
+        """
+        rest = self._test_apart(seed, max_rows)[0]
+        if count > (self._counts(rest).min() if self.classes else len(rest)):
+            raise DataError(f"{self.name} has {self._rarest(rest)} to learn from, too few for {count} folds; give fewer folds")
+        numbers = fold_numbers(strata(rest.y), count, seed)
+        if self._copies:
+            numbers = numbers[groups(rest.x)]
+        return [self._fold(rest, numbers == fold, seed) for fold in range(count)]
+
+    def _fold(self, rest: Part, held_back: NDArray[np.bool_], seed: int) -> Divided:
+        train, validation, _ = self._validation_apart(rest.take(np.flatnonzero(~held_back)), seed)
+        return self._checked(Split(train, validation, rest.take(np.flatnonzero(held_back))))
+
+    @cached_property
+    def _copies(self) -> bool:
+        """Whether equal rows are copies."""
+        return is_copied(self.rest.x)
+
+    def _test_apart(self, seed: int, max_rows: int) -> tuple[Part, Part, int]:
+        """The rows to learn from, the test part, and how many copies went from that to them."""
+        rest, test = self.rest, self.test
         if max_rows:
-            taken = min(1.0, max_rows / (len(rest) + (len(test) if test else 0)))
-            rest = rest.draw(round(len(rest) * taken), seed)
-            test = test.draw(round(len(test) * taken), seed) if test else None
-        if test is None:
-            rest, test, share = *_part(rest, 0.2, seed), 0.2
-        train, validation = _part(rest, share, seed + 1)
-        for what, part in (("training", train), ("validation", validation), ("test", test)):
-            if len(part) < len(self.classes):
+            share = min(1.0, max_rows / (len(rest) + (len(test) if test else 0)))
+            rest = rest.draw(round(len(rest) * share), seed)
+            test = test.draw(round(len(test) * share), seed) if test else None
+        return (rest, test, 0) if test else self._apart(rest, 0.2, seed)
+
+    def _validation_apart(self, rest: Part, seed: int) -> tuple[Part, Part, int]:
+        return self._apart(rest, 0.1 if self.test else 0.2, seed + 1)
+
+    def _apart(self, whole: Part, share: float, seed: int) -> tuple[Part, Part, int]:
+        """(The rest, a drawn share of the rows, how many of these were copies of the rest and went back to it)."""
+        rest, drawn = whole.divide(round(len(whole) * share), seed)
+        if not self._copies:
+            return rest, drawn, 0
+        twins = np.isin(row_hashes(drawn.x), row_hashes(rest.x))
+        if not twins.any():
+            return rest, drawn, 0
+        return rest.with_rows(drawn.take(np.flatnonzero(twins))), drawn.take(np.flatnonzero(~twins)), int(twins.sum())
+
+    def _checked(self, split: Split) -> Divided:
+        for what, part in (("training", split.train), ("validation", split.validation), ("test", split.test)):
+            if len(part) < max(len(self.classes), _FEWEST):
+                wanted = f"{len(self.classes)} classes" if self.classes else "a regression"
+                raise DataError(f"{self.name} has {len(part)} {what} rows for {wanted}; give more data or raise max_rows")
+            if self.classes and not (counts := self._counts(part)).all():
                 raise DataError(
-                    f"{self.name} has {len(part)} {what} rows for {len(self.classes)} classes; give more data or raise max_rows"
+                    f"the class {self.classes[counts.argmin()]!r} of {self.name} has no {what} rows; every class needs rows for training, "
+                    "validation and test, so give it more or leave it out"
                 )
-        return Split(train, validation, test)
+        return self._encoded(split)
+
+    def _encoded(self, split: Split) -> Divided:
+        """With what the training part alone says: the columns of a table, and what comes in."""
+        parts, columns = [split.train, split.validation, split.test], None
+        if self.frame:
+            tables = [self.frame.table(part.x) for part in parts]
+            columns = Columns.of(tables[0])
+            parts = [Part(columns.encode(table), part.y) for table, part in zip(tables, parts, strict=True)]
+        problem = Problem(taken(self.kind, parts[0].x, self._tokens), self.task, self.classes)
+        return Divided(parts[0], parts[1], parts[2], problem, columns)
+
+    @cached_property
+    def _tokens(self) -> int:
+        """How many tokens there are in a sequence of tokens, (n, steps); otherwise 0."""
+        if self.kind != "sequence" or self.rest.x.ndim != 2:
+            return 0
+        return 1 + int(max(part.x.max() for part in (self.rest, self.test) if part))
+
+    def _counts(self, part: Part) -> IntArray:
+        return np.bincount(part.y, minlength=len(self.classes))
+
+    def _rarest(self, part: Part) -> str:
+        """The smallest class and its rows, in words."""
+        if not self.classes:
+            return f"{len(part)} rows"
+        counts = self._counts(part)
+        return f"{counts.min()} rows of the class {self.classes[counts.argmin()]!r}"
 
 
-def _part(whole: Part, share: float, seed: int) -> tuple[Part, Part]:
-    rest, drawn = stratified(whole.y, round(len(whole) * share), seed)
-    return whole.take(rest), whole.take(drawn)
+def _moved(validation: int, test: int) -> tuple[str, ...]:
+    """What was done about copies, in words."""
+    if not validation + test:
+        return ()
+    return (
+        f"copies of training rows are kept out of what is judged by: {validation:,} of the validation and {test:,} of the test rows "
+        "went to the training part",
+    )
 
 
 def images(x: NDArray[Any], y: NDArray[Any]) -> Part:

@@ -1,18 +1,22 @@
-"""Where the data sets come from: a package, a folder of idx files, or a download.
+"""Where the data sets come from: a package, a folder of idx files or of images, a file, or a download.
 
 load("digits").split(seed=0).test.x      the 1,000 images that no training with that seed has seen
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from training.data import tables
 from training.data.idx import FILES, find, read_idx
+from training.data.names import safe_name
+from training.data.npz import from_npz
 from training.data.parts import DataSet, Part, images
+from training.data.pictures import from_class_folders, has_class_folders
+from training.data.wanted import Wanted
 from training.errors import DataError
 from training.quiet import load_keras_quietly, quiet_libraries
 
@@ -22,15 +26,42 @@ _DIGITS = tuple("0123456789")
 _FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 
 
-def load(data: str) -> DataSet:
-    """The data set of that name, or that of a folder with the four idx files. Raises DataError."""
+def load(data: str, wanted: Wanted | None = None) -> DataSet:
+    """The data set of that name, or in that folder or file. Raises DataError."""
+    wanted = wanted or Wanted()
     if data in NAMES:
-        return NAMES[data]()
-    if Path(data).is_dir():
-        return from_folder(Path(data))
+        return _plain(NAMES[data](), wanted)
+    path = Path(data)
+    if path.is_dir():
+        return _plain(_from_folder(path), wanted)
+    if path.suffix.lower() == ".npz" and path.is_file():
+        return from_npz(path, _without_target(wanted, data))
+    if path.suffix.lower() in tables.ENDINGS and path.is_file():
+        return tables.from_table(path, wanted)
     raise DataError(
-        f"there is no data set and no folder {data!r}; give one of {', '.join(NAMES)}, or a folder with the four idx files of MNIST"
+        f"there is no data set and no folder {data!r}, and no such file that can be read; give one of {', '.join(NAMES)}, a folder of "
+        f"images by class, a folder with the four idx files of MNIST, or a file: .npz, {', '.join(tables.ENDINGS)}"
     )
+
+
+def _plain(dataset: DataSet, wanted: Wanted) -> DataSet:
+    """A data set that says everything itself. Raises DataError if it is to be something else."""
+    _without_target(wanted, dataset.name)
+    if wanted.task == "regression" or wanted.kind not in (None, dataset.kind):
+        raise DataError(f"{dataset.name} is of images and their classes; leave --task and --kind out")
+    return dataset
+
+
+def _without_target(wanted: Wanted, data: str) -> Wanted:
+    if wanted.target is not None:
+        raise DataError(f"{data} is no table, so it has no column {wanted.target[:60]!r}; leave --target out")
+    return wanted
+
+
+def _from_folder(folder: Path) -> DataSet:
+    """Of idx files if it has one, else of images by class."""
+    idx = any(find(folder, name) for name in FILES)
+    return from_idx_folder(folder) if idx or not has_class_folders(folder) else from_class_folders(folder)
 
 
 def digits() -> DataSet:
@@ -54,11 +85,11 @@ def fashion_mnist() -> DataSet:
 NAMES: dict[str, Callable[[], DataSet]] = {"digits": digits, "mnist": mnist, "fashion-mnist": fashion_mnist}
 
 
-def from_folder(folder: Path) -> DataSet:
+def from_idx_folder(folder: Path) -> DataSet:
     """The four idx files of a folder. Labels are the numbers, or those of Fashion-MNIST where the folder is called so."""
     paths = [_file(folder, name) for name in FILES]
     train, test = (_part(*paths[i : i + 2]) for i in (0, 2))
-    name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-") or "images"
+    name = safe_name(folder.resolve().name)
     known = _FASHION if "fashion" in name else tuple(str(number) for number in range(int(train.y.max()) + 1))
     if max(train.y.max(), test.y.max()) >= len(known):
         raise DataError(f"{folder} has the label {max(train.y.max(), test.y.max())}, but only {len(known)} classes are known")
@@ -68,7 +99,10 @@ def from_folder(folder: Path) -> DataSet:
 def _file(folder: Path, name: str) -> Path:
     path = find(folder, name)
     if path is None:
-        raise DataError(f"the folder {folder} has no {name} and no {name}.gz; it has to have all of {', '.join(FILES)}")
+        raise DataError(
+            f"the folder {folder} has no {name} and no {name}.gz; it has to have all of {', '.join(FILES)}, "
+            "or a folder of images for each class"
+        )
     return path
 
 
