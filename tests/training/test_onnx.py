@@ -177,6 +177,6 @@ def test_a_wrong_file_does_not_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return proto
 
     monkeypatch.setattr("training.onnx.export.emit", slightly_wrong)
-    with pytest.raises(ExportError, match=r"wrong\.onnx on random images, 1 at a time: \w+ differ"):
+    with pytest.raises(ExportError, match=r"wrong\.onnx on random inputs, 1 at a time: \w+ differ"):
         export(model, tmp_path / "wrong.onnx", x, seed=0)
     assert TOLERANCE <= 1e-4

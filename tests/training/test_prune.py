@@ -75,7 +75,7 @@ def silence(model: Any, groups: Groups, keep: dict[str, Any]) -> Any:
     copy.set_weights(model.get_weights())
     for layer in copy.layers:
         normalizes = isinstance(layer, L.BatchNormalization)
-        group = groups.taken.get(layer.name) if normalizes else groups.made.get(layer.name)
+        (group,) = groups.taken[layer.name] if normalizes else (groups.made.get(layer.name),)
         if group in keep and layer.get_weights():
             dropped = np.setdiff1d(np.arange(groups.sizes[group]), keep[group])
             weights = layer.get_weights()

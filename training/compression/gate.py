@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from models.manifest import Latency, Metric, Variant
 
@@ -26,6 +27,13 @@ def reason_against(accuracy: Metric, latency: Latency, fp32_accuracy: Metric, fp
         )
         return f"it is slower than fp32: {compared}"
     return None
+
+
+def reason_if_whole(name: str, parameters: Mapping[str, int]) -> str | None:
+    """Why a pruned variant is not served that lost nothing: it is the network itself, and would be judged by the noise of a measurement."""
+    if not name.startswith("pruned") or parameters[name] < parameters["fp32"]:
+        return None
+    return f"nothing was cut: it has the {parameters[name]:,} parameters of fp32, since no layer can lose a channel or prune_keep leaves all"
 
 
 def choose_default(variants: tuple[Variant, ...]) -> str:

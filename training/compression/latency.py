@@ -12,32 +12,31 @@ from numpy.typing import NDArray
 
 from models.manifest import Latency
 from training.compression.processor import cpu_name
-from training.onnx.answers import open_session
-from training.onnx.emit import EMBEDDING, PROBABILITIES
+from training.onnx.answers import feed, open_session
 
 #: Batch size → how many calls of each variant.
 ROUNDS = {1: 300, 32: 60}
 _WARM = 5
 
 
-def measure_latency(paths: dict[str, Path], x: NDArray[np.uint8], rounds: dict[int, int] | None = None) -> dict[str, Latency]:
+def measure_latency(paths: dict[str, Path], x: NDArray[Any], rounds: dict[int, int] | None = None) -> dict[str, Latency]:
     """Median seconds of one call, by variant and batch size, on rows of `x` (n, …)."""
     sessions = {name: open_session(path, threads=1) for name, path in paths.items()}
     medians: dict[str, dict[str, float]] = {name: {} for name in paths}
     for batch, times in (rounds or ROUNDS).items():
-        images = np.resize(x, (batch, *x.shape[1:])).astype(np.float32)
-        seconds = _interleaved(sessions, images, times)
+        seconds = _interleaved(sessions, np.resize(x, (batch, *x.shape[1:])), times)
         for name, column in zip(sessions, seconds.T, strict=True):
             medians[name][str(batch)] = float(np.median(column))
     return {name: Latency(by_batch, cpu_name()) for name, by_batch in medians.items()}
 
 
-def _interleaved(sessions: dict[str, Any], images: NDArray[np.float32], rounds: int) -> NDArray[np.float64]:
+def _interleaved(sessions: dict[str, Any], x: NDArray[Any], rounds: int) -> NDArray[np.float64]:
     """Seconds of each call, (rounds, sessions). Each round asks all of them once, so a slow moment is shared."""
     seconds = np.empty((rounds + _WARM, len(sessions)))
+    asked = [(session, feed(session, x)) for session in sessions.values()]
     for row in seconds:
-        for place, session in enumerate(sessions.values()):
+        for place, (session, fed) in enumerate(asked):
             start = time.perf_counter()
-            session.run([PROBABILITIES, EMBEDDING], {session.get_inputs()[0].name: images})
+            session.run(None, fed)
             row[place] = time.perf_counter() - start
     return seconds[_WARM:]

@@ -19,7 +19,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from monitoring.arrays import FloatArray, IntArray
-from training.compression.channels import MAKERS, Groups
+from training.compression.channels import MAKERS, Channels, Groups
 from training.data.parts import Part
 from training.onnx.graph import Graph
 
@@ -28,7 +28,11 @@ _BATCH = 32
 
 
 def choose(model: Any, groups: Groups, share: float, rows: Part) -> Keep:
-    """The channels of each group to keep, in order: the most important `share` of them, judged on labelled rows."""
+    """The channels of each group to keep, in order: the most important `share` of them, judged on labelled rows. Empty if nothing may
+    be cut.
+    """
+    if not groups.free():
+        return {}
     importance = measure_importance(model, groups, rows)
     return {group: np.sort(np.argsort(-importance[group], kind="stable")[: kept(size, share)]) for group, size in groups.free().items()}
 
@@ -45,61 +49,97 @@ def kept(channels: int, share: float) -> int:
 
 def measure_importance(model: Any, groups: Groups, rows: Part) -> dict[str, FloatArray]:
     """The importance of each channel of each group that may be cut: group → (channels,)."""
-    layers = {group: [model.get_layer(name) for name in groups.members(group)] for group in groups.free()}
+    graph = Graph.of(model)
+    layers = {call.name: call.layer for call in graph.calls}
+    members = {group: [_making(layers[name]) for name in groups.members(group)] for group in groups.free()}
     totals: dict[str, FloatArray] = {group: np.zeros(size) for group, size in groups.free().items()}
-    variables = [variable for members in layers.values() for layer in members for variable in layer.trainable_weights]
+    variables = [variable for parts in members.values() for part in parts for variable in part]
+    loss_of = _squared_error if graph.answers_values else keras.losses.sparse_categorical_crossentropy
     for start in range(0, len(rows), _BATCH):
         with tf.GradientTape() as tape:
-            answers = model(rows.x[start : start + _BATCH].astype(np.float32), training=False)
-            loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(rows.y[start : start + _BATCH], answers))
-        gradients = tape.gradient(loss, variables)
-        products = iter([_per_channel(*pair) for pair in zip(variables, gradients, strict=True)])
-        for group, members in layers.items():
-            totals[group] += sum(sum(next(products) for _ in layer.trainable_weights) ** 2 for layer in members)
+            answers = model(rows.x[start : start + _BATCH].astype(model.inputs[0].dtype), training=False)
+            loss = tf.reduce_mean(loss_of(rows.y[start : start + _BATCH], answers))
+        gradients = iter(tape.gradient(loss, variables, unconnected_gradients="zero"))
+        for group, parts in members.items():
+            size = groups.sizes[group]
+            totals[group] += sum(sum(_per_channel(variable, next(gradients), size) for variable in part) ** 2 for part in parts)
     return totals
 
 
-def _per_channel(weights: Any, gradient: Any) -> NDArray[Any]:
-    """Σ w · ∂L/∂w over all axes but the last, which is that of the channels."""
-    product = np.asarray(weights * gradient)
-    summed: NDArray[Any] = product.reshape(-1, product.shape[-1]).sum(axis=0)
+def _making(layer: Any) -> list[Any]:
+    """The weights that make the channels of a layer, all with those along their last axis."""
+    return [variable for variable in layer.weights if variable.name != "depthwise_kernel"]
+
+
+def _squared_error(y: Any, answers: Any) -> Any:
+    return tf.square(answers[:, 0] - tf.cast(y, answers.dtype))
+
+
+def _per_channel(weights: Any, gradient: Any, size: int) -> NDArray[Any]:
+    """Σ w · ∂L/∂w over all but the channels, which are the last axis, or each gate's part of it."""
+    product = np.asarray(weights) * np.asarray(tf.convert_to_tensor(gradient))  # that of a table of embeddings has only the rows used
+    summed: NDArray[Any] = product.reshape(-1, size).sum(axis=0)
     return summed
 
 
 def rebuild(model: Any, groups: Groups, keep: Keep) -> Any:
-    """The same network with only the channels in `keep`: an uncompiled Keras model with the weights sliced."""
-
-    def smaller(layer: Any) -> Any:
-        config = layer.get_config()
-        group = groups.made.get(layer.name)
-        if group in keep:
-            config[MAKERS[type(layer).__name__]] = len(keep[group])
-        return type(layer).from_config(config)
-
-    pruned = keras.models.clone_model(model, clone_function=smaller)
-    for call in Graph.of(model).calls:
-        if call.layer.weights:
-            weights = [np.asarray(weight) for weight in call.layer.get_weights()]
-            pruned.get_layer(call.layer.name).set_weights(_sliced(call.layer, weights, groups, keep))
+    """The same network with only the channels in `keep`: an uncompiled functional Keras model with the weights sliced."""
+    graph = Graph.of(model)
+    layers = {call.name: call.layer for call in graph.calls[1:]}
+    smaller = {name: _smaller(name, layer, groups, keep) for name, layer in layers.items()}
+    entry = graph.calls[0]
+    taken = keras.Input(entry.shape, name=entry.name, dtype=entry.layer.dtype)
+    pruned = keras.Model(taken, graph.run(taken, smaller)[graph.output], name=model.name)
+    for name, layer in layers.items():
+        if layer.weights:
+            smaller[name].set_weights(_sliced(name, layer, groups, keep))
+            if isinstance(layer, keras.layers.Normalization):
+                smaller[name].finalize_state()  # it computes with copies of its weights
     return pruned
 
 
-def _sliced(layer: Any, weights: list[NDArray[Any]], groups: Groups, keep: Keep) -> list[NDArray[Any]]:
-    """The weights of a layer for the channels that are left. Kernels end in (…, in, out), everything else in (channels,)."""
-    made, taken = groups.made.get(layer.name), groups.taken.get(layer.name)
+def _smaller(name: str, layer: Any, groups: Groups, keep: Keep) -> Any:
+    """A new layer for the channels that are left. Its name is that of the call, which no other has."""
+    config = layer.get_config() | {"name": name}
+    kind, group = type(layer).__name__, groups.made.get(name)
+    if group in keep:
+        parts = [config[part]["config"] for part in ("layer", "backward_layer")] if kind == "Bidirectional" else [config]
+        for part in parts:
+            part[MAKERS[kind]] = len(keep[group])
+    if kind == "GroupNormalization" and not keep.keys().isdisjoint(groups.taken.get(name, ())):
+        config["groups"] = -1  # each channel its own
+    return type(layer).from_config(config)
+
+
+def _sliced(name: str, layer: Any, groups: Groups, keep: Keep) -> list[NDArray[Any]]:
+    """The weights of a layer for the channels that are left, in Keras' order."""
+    made = (groups.made[name],) if name in groups.made else ()
+    taken = groups.taken.get(name, ())
     sliced = []
-    for weight in weights:
-        if made is None:  # BatchNormalization: its channels are those that it takes
-            weight = weight[..., keep[taken]] if taken in keep else weight
-        else:
-            if weight.ndim > 1 and taken in keep:
-                weight = np.take(weight, _rows(keep[taken], groups.sizes[taken], weight.shape[-2]), axis=-2)
-            if made in keep:
-                weight = weight[..., keep[made]]
+    for variable in layer.weights:
+        weight = np.asarray(variable)
+        for axis, channels in _axes(type(layer).__name__, variable.name, weight.ndim, made, taken):
+            if not keep.keys().isdisjoint(channels):
+                weight = np.take(weight, _left(channels, groups, keep, weight.shape[axis]), axis=axis)
         sliced.append(weight)
     return sliced
 
 
-def _rows(channels: IntArray, size: int, rows: int) -> IntArray:
-    """The rows of a kernel that take these channels; after Flatten there is a row for each place, (h · width + w) · channels + c."""
-    return (np.arange(rows // size)[:, None] * size + channels).ravel()
+def _axes(kind: str, variable: str, axes: int, made: Channels, taken: Channels) -> list[tuple[int, Channels]]:
+    """Which axes of a weight are channels, and of which groups: kernels end in (…, in, out), everything else in (channels,)."""
+    if not made:  # a layer that passes on what it takes
+        return [(-2, taken)] if kind.startswith("Depthwise") and variable == "kernel" else [(-1, taken)]
+    if variable == "depthwise_kernel":
+        return [(-2, taken)]
+    if variable == "recurrent_kernel":
+        return [(-2, made), (-1, made)]
+    return [(-2, taken), (-1, made)] if variable.endswith("kernel") and axes > 1 else [(-1, made)]
+
+
+def _left(channels: Channels, groups: Groups, keep: Keep, length: int) -> IntArray:
+    """Which of the `length` entries of an axis are left. Channels may be repeated along it: after Flatten there is an entry for each place,
+    (h · width + w) · channels + c, and a recurrent layer has one for each gate.
+    """
+    starts = np.cumsum([0, *(groups.sizes[group] for group in channels)])
+    kept_each = [start + keep.get(group, np.arange(groups.sizes[group])) for start, group in zip(starts, channels, strict=False)]
+    return (np.arange(length // starts[-1])[:, None] * starts[-1] + np.concatenate(kept_each)).ravel()

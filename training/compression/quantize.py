@@ -10,15 +10,17 @@ import itertools
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quant_pre_process, quantize_static
 
+from training.compression.floating import floating
 from training.compression.processor import has_int8_dot
 from training.data.parts import Part
-from training.onnx.answers import answer
+from training.onnx.answers import answer, feed, open_session
 from training.quiet import quiet_libraries
 
 _BATCH = 64
@@ -38,13 +40,14 @@ class Choice:
 CHOICES = tuple(itertools.starmap(Choice, itertools.product((False, True), (CalibrationMethod.MinMax, CalibrationMethod.Percentile))))
 
 
-class Images:
-    """Calibration images, a batch at a time, as onnxruntime.quantization asks for them."""
+class Rows:
+    """Calibration inputs, a batch at a time, as onnxruntime.quantization asks for them."""
 
-    def __init__(self, name: str, x: NDArray[np.uint8]) -> None:
-        self._batches = iter([{name: x[start : start + _BATCH].astype(np.float32)} for start in range(0, len(x), _BATCH)])
+    def __init__(self, path: Path, x: NDArray[Any]) -> None:
+        session = open_session(path)
+        self._batches = iter([feed(session, x[start : start + _BATCH]) for start in range(0, len(x), _BATCH)])
 
-    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+    def get_next(self) -> dict[str, NDArray[Any]] | None:
         return next(self._batches, None)
 
 
@@ -63,22 +66,19 @@ def quantize(source: Path, target: Path, calibration: Part, validation: Part) ->
 
 def _quantize(source: Path, target: Path, calibration: Part, choice: Choice) -> None:
     """QDQ with unsigned activations and signed weights, which ONNX Runtime runs fastest on x86. Without a dot product for int8, sums of
-    two products overflow 16 bits, so the weights get seven. What comes out of a dense layer and of a softmax stays float: 256 steps
-    are few for a confidence that is watched, and turning them into int8 costs more time than it saves.
+    two products overflow 16 bits, so the weights get seven. What comes out of a dense layer stays float, as does what `floating` names.
     """
-    graph = onnx.load(source).graph
-    softmax = [node.name for node in graph.node if node.op_type == "Softmax"]
     quantize_static(
         str(source),
         str(target),
-        Images(graph.input[0].name, calibration.x),
+        Rows(source, calibration.x),
         quant_format=QuantFormat.QDQ,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         per_channel=choice.per_channel,
         reduce_range=not has_int8_dot(),
         calibrate_method=choice.method,
-        nodes_to_exclude=softmax,
+        nodes_to_exclude=floating(onnx.load(source).graph),
         extra_options={
             "WeightSymmetric": True,
             "ActivationSymmetric": False,
@@ -89,7 +89,9 @@ def _quantize(source: Path, target: Path, calibration: Part, choice: Choice) -> 
 
 
 def _faults(path: Path, validation: Part) -> tuple[int, float]:
-    """Wrong answers, and where those are equal the loss."""
-    probabilities = answer(path, validation.x)[0]
-    right = probabilities[np.arange(len(validation)), validation.y]
-    return int(np.count_nonzero(probabilities.argmax(1) != validation.y)), float(-np.log(np.maximum(right, 1e-7)).mean())
+    """Wrong answers, and where those are equal the loss; of a regression the mean squared error."""
+    answers = answer(path, validation.x)[0]
+    if answers.shape[1] == 1:
+        return 0, float(np.square(answers[:, 0] - validation.y).mean())
+    right = answers[np.arange(len(validation)), validation.y]
+    return int(np.count_nonzero(answers.argmax(1) != validation.y)), float(-np.log(np.maximum(right, 1e-7)).mean())

@@ -14,7 +14,7 @@ from training.data.parts import Split
 from training.fitting.fit import History, Schedule, fit
 from training.fitting.progress import Progress
 from training.networks.network import learner
-from training.onnx.export import export, keras_answer
+from training.onnx.export import export
 from training.onnx.graph import Graph
 from training.recipe import Recipe
 
@@ -24,13 +24,19 @@ _IMPORTANCE_ROWS = 2048
 _FROM_PARENT = 0.5
 
 
-def shrink(network: Any, recipe: Recipe, split: Split, targets: FloatArray, progress: Progress) -> tuple[Any, History]:
-    """The network with the recipe's share of its filters and neurons, fine-tuned; and how that went. `targets` are (n, classes)."""
+def shrink(network: Any, recipe: Recipe, split: Split, targets: FloatArray, progress: Progress) -> tuple[Any, History | None]:
+    """The network with the recipe's share of its filters and neurons, fine-tuned; and how that went. `targets` are (n, classes) or (n, 1).
+
+    If nothing may be cut, it is the same network, as it was, and nothing was tuned.
+    """
     rows = split.train.draw(_IMPORTANCE_ROWS, recipe.seed)
     groups = Groups.of(Graph.of(network))
     small = rebuild(network, groups, choose(network, groups, recipe.prune_keep, rows))
+    if small.count_params() == network.count_params():
+        progress.say("nothing in this network can be cut, or prune_keep leaves all; the pruned variants are the network itself")
+        return small, None
     progress.say(f"pruned from {network.count_params():,} to {small.count_params():,} parameters")
-    softened = (1 - _FROM_PARENT) * targets + _FROM_PARENT * keras_answer(network, split.train.x)[0]
+    softened = (1 - _FROM_PARENT) * targets + _FROM_PARENT * network.predict(split.train.x, batch_size=512, verbose=0)
     schedule = Schedule(recipe.prune_epochs, recipe.prune_max_updates, recipe.patience, recipe.batch_size)
     return small, fit(learner(small, recipe), split.train, softened, split.validation, schedule, progress, "fine-tuning")
 

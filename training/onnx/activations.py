@@ -34,6 +34,19 @@ def _silu(writer: Writer, value: Value) -> str:
     return writer.node("Mul", value.name, writer.node("Sigmoid", value.name))
 
 
+def _hard_silu(writer: Writer, value: Value) -> str:
+    return writer.node("HardSwish", value.name)
+
+
+def _mish(writer: Writer, value: Value) -> str:
+    """x tanh(softplus(x)); ONNX has it only from opset 18."""
+    return writer.node("Mul", value.name, writer.node("Tanh", writer.node("Softplus", value.name)))
+
+
+def _hard_tanh(writer: Writer, value: Value) -> str:
+    return clip(writer, value, -1.0, 1.0)
+
+
 def _gelu(writer: Writer, value: Value) -> str:
     """x Φ(x), Φ(x) = ½ (1 + erf(x / √2)) (Hendrycks & Gimpel 2016, arXiv 1606.08415, section 2); ONNX has it only from opset 20."""
     erf = writer.node("Erf", writer.node("Mul", value.name, writer.floats("inverse_root_2", 1 / math.sqrt(2))))
@@ -47,14 +60,18 @@ ACTIVATIONS: dict[str, Activation] = {
     "relu6": _relu6,
     "leaky_relu": _operator("LeakyRelu", alpha=0.2),  # Keras' default slope
     "elu": _operator("Elu", alpha=1.0),
+    "celu": _operator("Celu", alpha=1.0),
     "selu": _operator("Selu"),
     "sigmoid": _operator("Sigmoid"),
     "hard_sigmoid": _operator("HardSigmoid", alpha=1 / 6, beta=0.5),
     "tanh": _operator("Tanh"),
+    "hard_tanh": _hard_tanh,
     "softplus": _operator("Softplus"),
     "softsign": _operator("Softsign"),
     "exponential": _operator("Exp"),
     "silu": _silu,
+    "hard_silu": _hard_silu,
+    "mish": _mish,
     "gelu": _gelu,
     "softmax": _softmax,
 }

@@ -1,4 +1,4 @@
-"""What an ONNX file answers, asked as the server asks it: float32 images from 0 to 255."""
+"""What an ONNX file answers, asked as the server asks it: inputs as they come, images from 0 to 255, in the type of its input."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from monitoring.arrays import FloatArray
-from training.onnx.emit import EMBEDDING, PROBABILITIES
+
+#: The types of `training.onnx.emit`, as ONNX Runtime calls them.
+_TYPES = {"tensor(float)": np.float32, "tensor(int32)": np.int32, "tensor(int64)": np.int64}
 
 
 def open_session(path: Path, threads: int = 0) -> Any:
@@ -22,11 +24,14 @@ def open_session(path: Path, threads: int = 0) -> Any:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
+def feed(session: Any, x: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Inputs (n, …) by the name of a session's input, in its type."""
+    taken = session.get_inputs()[0]
+    return {taken.name: x.astype(_TYPES[taken.type])}
+
+
 def answer(path: Path, x: NDArray[Any], batch: int = 256) -> tuple[FloatArray, FloatArray]:
-    """Probabilities (n, classes) and embeddings (n, k) for the inputs `x` (n, …)."""
+    """Probabilities (n, classes) or values (n, 1), and embeddings (n, k), for the inputs `x` (n, …)."""
     session = open_session(path)
-    name = session.get_inputs()[0].name
-    parts = [
-        session.run([PROBABILITIES, EMBEDDING], {name: x[start : start + batch].astype(np.float32)}) for start in range(0, len(x), batch)
-    ]
+    parts = [session.run(None, feed(session, x[start : start + batch])) for start in range(0, len(x), batch)]
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])

@@ -11,20 +11,24 @@ from typing import Any
 import onnx
 
 from training.errors import ExportError
-from training.onnx.graph import Graph, Tensor
+from training.onnx.graph import Call, Graph, Tensor
 from training.onnx.layers import EMITTERS
+from training.onnx.names import EMBEDDING, PROBABILITIES, VALUE
 from training.onnx.values import Value, Writer
 
 OPSET = 17
 _IR_VERSION = 8  # the one that came with opset 17; newer ones shut out older runtimes for nothing
-PROBABILITIES, EMBEDDING = "probabilities", "embedding"
+#: Types of an input, by Keras' name. Whole numbers are turned to float32 at once, which holds them up to 2²⁴.
+_TYPES = {"float32": onnx.TensorProto.FLOAT, "int32": onnx.TensorProto.INT32, "int64": onnx.TensorProto.INT64}
+#: Layers that take tensors beside their first argument.
+_TAKEN = {"MultiHeadAttention": ("query", "value", "key")}
 
 
-def emit(model: Any, name: str = "image") -> onnx.ModelProto:
-    """The ONNX model of a Keras model with one input (batch, …) float32 called `name`.
+def emit(model: Any) -> onnx.ModelProto:
+    """The ONNX model of a Keras model with one input, which keeps its name.
 
-    Outputs: `probabilities`, what the model answers, and `embedding`, what goes into its last Dense layer; both as Keras orders them.
-    Raises ExportError that names the layer that has no ONNX form here.
+    Outputs: what the model answers, `probabilities` (batch, classes) or `value` (batch, 1), and `embedding`, what goes into its last
+    Dense layer; both as Keras orders them. Raises ExportError that names the layer that has no ONNX form here.
     """
     try:
         graph = Graph.of(model)
@@ -32,11 +36,11 @@ def emit(model: Any, name: str = "image") -> onnx.ModelProto:
     except ValueError as error:
         raise ExportError(f"this network cannot be exported: {error}") from error
     writer = Writer()
-    values = _write(graph, writer, name)
+    values = _write(graph, writer)
     writer.scope = "out"
-    outputs = [_output(writer, values, graph.output, PROBABILITIES), _output(writer, values, embedded, EMBEDDING)]
-    taken = values[graph.input]
-    inputs = [_info(name, taken)]
+    answered = VALUE if graph.answers_values else PROBABILITIES
+    outputs = [_output(writer, values, graph.output, answered), _output(writer, values, embedded, EMBEDDING)]
+    inputs = [_info(graph.calls[0].name, graph.calls[0].shape, _type(graph.calls[0]))]
     made = onnx.helper.make_graph(writer.nodes, model.name, inputs, outputs, list(writer.constants.values()))
     proto = onnx.helper.make_model(
         made, producer_name="veleta", ir_version=_IR_VERSION, opset_imports=[onnx.helper.make_opsetid("", OPSET)]
@@ -45,31 +49,50 @@ def emit(model: Any, name: str = "image") -> onnx.ModelProto:
     return proto
 
 
-def _write(graph: Graph, writer: Writer, name: str) -> dict[Tensor, Value]:
+def _write(graph: Graph, writer: Writer) -> dict[Tensor, Value]:
     """Write every call; returns the value of each tensor."""
-    values: dict[Tensor, Value] = {}
-    for call in graph.calls:
-        writer.scope = call.layer.name
-        if call.kind == "InputLayer":
-            values[call.output] = Value(name, call.shape)
-        elif call.kind in EMITTERS:
-            values[call.output] = EMITTERS[call.kind](writer, call.layer, call.shape, *(values[tensor] for tensor in call.inputs))
-        else:
-            raise ExportError(
-                f"the layer {call.layer.name!r} is a {call.kind}, which has no ONNX form here; there are {', '.join(EMITTERS)}"
-            )
+    values: dict[Tensor, Value] = {graph.input: _taken(writer, graph.calls[0])}
+    for call in graph.calls[1:]:
+        writer.scope = call.name
+        if call.kind not in EMITTERS:
+            raise ExportError(f"the layer {call.name!r} is a {call.kind}, which has no ONNX form here; there are {', '.join(EMITTERS)}")
+        _check_arguments(call)
+        values[call.output] = EMITTERS[call.kind](writer, call.layer, call.shape, *(values[tensor] for tensor in call.inputs))
     return values
+
+
+def _taken(writer: Writer, call: Call) -> Value:
+    """The input, as float32. Raises ExportError for a name that an output has."""
+    if call.name in (PROBABILITIES, VALUE, EMBEDDING):
+        raise ExportError(f"the input is called {call.name!r}, as an output of the exported graph is; give it another name")
+    writer.scope = call.name
+    whole = _type(call) != onnx.TensorProto.FLOAT
+    return Value(writer.node("Cast", call.name, to=onnx.TensorProto.FLOAT) if whole else call.name, call.shape)
+
+
+def _type(call: Call) -> int:
+    if call.layer.dtype not in _TYPES:
+        raise ExportError(f"the input {call.name!r} is {call.layer.dtype}, expected {', '.join(_TYPES)}")
+    return _TYPES[call.layer.dtype]
+
+
+def _check_arguments(call: Call) -> None:
+    """Raise ExportError if a layer is called with more than what its emitter looks at, as a mask or a first state."""
+    known = _TAKEN.get(call.kind, tuple(call.arguments)[:1])
+    for name, value in call.arguments.items():
+        if name not in known and value is not None and value is not False:
+            raise ExportError(f"the layer {call.name!r} is called with {name}, which cannot be exported; call it without")
 
 
 def _output(writer: Writer, values: dict[Tensor, Value], tensor: Tensor, name: str) -> Any:
     """Make a tensor an output of the graph, by its name."""
     value = writer.plain(values[tensor])
     made = {output for node in writer.nodes for output in node.output}
-    if value.name not in made or value.name in (PROBABILITIES, EMBEDDING):  # the input itself, or both outputs are one tensor
+    if value.name not in made or value.name in (PROBABILITIES, VALUE):  # the input itself, or both outputs are one tensor
         value = Value(writer.node("Identity", value.name), value.shape)
     writer.rename(value.name, name)
-    return _info(name, value)
+    return _info(name, value.shape, onnx.TensorProto.FLOAT)
 
 
-def _info(name: str, value: Value) -> Any:
-    return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", *value.shape])
+def _info(name: str, shape: Any, kind: int) -> Any:
+    return onnx.helper.make_tensor_value_info(name, kind, ["batch", *shape])

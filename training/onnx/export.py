@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from monitoring.arrays import FloatArray
 from training.errors import ExportError
 from training.onnx.answers import answer
 from training.onnx.emit import emit
@@ -17,36 +17,53 @@ from training.onnx.graph import Graph
 
 #: Largest difference of a probability; float32 sums in another order differ by about 1e-6.
 TOLERANCE = 1e-4
+#: Two classes that are this close are as good as equal: which of them is the first is chance.
+_TIE = 1e-5
 _ROWS = 256
 _BATCHES = (1, 7, 64)
 
 
-def export(model: Any, path: Path, x: NDArray[np.uint8], seed: int) -> None:
-    """Write the ONNX file of a model and check it against Keras on the images `x` (n, …) and on random ones.
+def export(model: Any, path: Path, x: NDArray[Any], seed: int) -> None:
+    """Write the ONNX file of a model and check it against Keras on the inputs `x` (n, …) and on random ones.
 
-    Raises ExportError if a probability differs by TOLERANCE, an embedding by the same share of its largest value, or any row of `x`
-    gets another class.
+    Raises ExportError if a probability differs by TOLERANCE, a value or an embedding by the same share of its largest, or any row of
+    `x` gets another class.
     """
     onnx.save(emit(model), path)
-    random = np.random.default_rng(seed).integers(0, 256, (_ROWS, *x.shape[1:]), dtype=np.uint8)
-    for what, images in (("random", random), ("real", x[:_ROWS])):
-        expected = keras_answer(model, images)
+    for what, rows in (("random", random_like(x, _ROWS, seed)), ("real", x[:_ROWS])):
+        expected = keras_answer(model, rows)
         for batch in _BATCHES:
-            _compare(expected, answer(path, images, batch), f"{path.name} on {what} images, {batch} at a time")
-    if not np.array_equal(keras_answer(model, x)[0].argmax(1), answer(path, x)[0].argmax(1)):
+            _compare(expected, answer(path, rows, batch), f"{path.name} on {what} inputs, {batch} at a time")
+    expected, found = model.predict(x, batch_size=512, verbose=0), answer(path, x)[0]
+    _compare((expected,), (found,), f"{path.name} on {len(x)} real inputs")
+    chosen = np.take_along_axis(expected, found.argmax(axis=1, keepdims=True), axis=1)[:, 0]
+    if (expected.max(axis=1) - chosen > _TIE).any():
         raise ExportError(f"{path.name} gives other classes than Keras; report this network, it is a fault of Veleta")
 
 
-def keras_answer(model: Any, x: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Probabilities and embeddings as Keras computes them."""
-    embedding = Graph.of(model).embedding.layer.input
-    probabilities, embeddings = keras.Model(model.inputs, [model.outputs[0], embedding]).predict(x, batch_size=512, verbose=0)
-    return probabilities, embeddings
+def random_like(x: NDArray[Any], rows: int, seed: int) -> NDArray[Any]:
+    """Inputs of the same shape and type with every number by itself: of the 256 of a pixel, or between the lowest and the highest of
+    its place in `x`, and whole where they are.
+    """
+    random, shape = np.random.default_rng(seed), (rows, *x.shape[1:])
+    if x.dtype == np.uint8:
+        return random.integers(0, 256, shape, dtype=np.uint8)
+    lowest, highest = x.min(axis=0), x.max(axis=0)
+    if np.array_equal(x, np.round(x)):
+        return random.integers(lowest.astype(np.int64), highest.astype(np.int64) + 1, shape).astype(x.dtype)
+    return random.uniform(lowest, highest, shape).astype(x.dtype)
 
 
-def _compare(expected: tuple[NDArray[Any], NDArray[Any]], found: tuple[NDArray[Any], NDArray[Any]], where: str) -> None:
-    for what, ours, theirs in zip(("probabilities", "embedding"), found, expected, strict=True):
-        scale = 1.0 if what == "probabilities" else max(1.0, float(np.abs(theirs).max()))
-        difference = float(np.abs(ours - theirs).max()) / scale
+def keras_answer(model: Any, x: NDArray[Any], batch: int = 512) -> tuple[FloatArray, FloatArray]:
+    """Probabilities or values, and embeddings, as Keras computes them."""
+    graph = Graph.of(model)
+    embeddings = [graph.embed(x[start : start + batch]) for start in range(0, len(x), batch)]
+    return model.predict(x, batch_size=batch, verbose=0), np.concatenate(embeddings)
+
+
+def _compare(expected: tuple[FloatArray, ...], found: tuple[FloatArray, ...], where: str) -> None:
+    """Answers, and embeddings if there are some. A probability is at most 1, so its scale is 1 as well."""
+    for what, ours, theirs in zip(("answers", "embeddings")[: len(found)], found, expected, strict=True):
+        difference = float(np.abs(ours - theirs).max()) / max(1.0, float(np.abs(theirs).max()))
         if not difference < TOLERANCE:
             raise ExportError(f"{where}: {what} differ from Keras by {difference:.1e}; report this network, it is a fault of Veleta")

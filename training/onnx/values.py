@@ -1,7 +1,8 @@
 """Writing an ONNX graph: nodes, constants, and values that know how they lie in memory.
 
-Keras' images are (height, width, channels), ONNX' convolutions want (channels, height, width). A value is moved only where an
-operator needs the other order, so a network of convolutions is turned once, and one of dense layers never.
+Keras has (places…, channels), where the places are height and width of an image or the time of a sequence. ONNX' convolutions want the
+channels first, its recurrent operators the time before the batch. A value is moved only where an operator needs another order, so a
+network of convolutions or of recurrent layers is turned once, and one of dense layers never.
 """
 
 from __future__ import annotations
@@ -24,15 +25,16 @@ class Layout(Enum):
     """How a value lies, compared to its Keras tensor."""
 
     KERAS = "as in Keras"
-    CHANNELS_FIRST = "(batch, channels, height, width)"
-    FLATTENED = "(batch, channels · height · width)"
+    CHANNELS_FIRST = "(batch, channels, places…)"
+    TIME_FIRST = "(time, batch, channels)"
+    FLATTENED = "(batch, channels · places)"
 
 
 @dataclass(frozen=True)
 class Value:
     """A tensor of the ONNX graph.
 
-    `shape` is that of the Keras tensor without the batch, `image` its (height, width, channels) before it was flattened, `scale` a
+    `shape` is that of the Keras tensor without the batch, `image` its (places…, channels) before it was flattened, `scale` a
     factor that is still to be applied: it goes into the next kernel, where it costs nothing.
     """
 
@@ -51,11 +53,12 @@ class Writer:
         self.constants: dict[str, Any] = {}
         self.scope = ""  # the layer being written: it begins the names, so that they can be found again in a viewer
 
-    def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """Add a node with one output; returns the name of that."""
+    def node(self, operator: str, *inputs: str, output: int = 0, **attributes: Any) -> str:
+        """Add a node; returns the name of its one output that is used, as a rule the first."""
         name = self._unused(f"{self.scope}/{operator}", {node.name for node in self.nodes})
-        self.nodes.append(onnx.helper.make_node(operator, inputs, [f"{name}:0"], name=name, **attributes))
-        return f"{name}:0"
+        outputs = [*[""] * output, f"{name}:{output}"]
+        self.nodes.append(onnx.helper.make_node(operator, inputs, outputs, name=name, **attributes))
+        return outputs[-1]
 
     def constant(self, kind: str, array: NDArray[Any]) -> str:
         """Add a constant; returns its name."""
@@ -66,9 +69,12 @@ class Writer:
     def floats(self, kind: str, array: Any) -> str:
         return self.constant(kind, np.asarray(array, dtype=np.float32))
 
+    def ints(self, kind: str, *numbers: int) -> str:
+        return self.constant(kind, np.array(numbers, dtype=np.int64))
+
     def reshape(self, name: str, *shape: int) -> str:
         """Reshape; a 0 keeps that dimension, so that the batch stays dynamic."""
-        return self.node("Reshape", name, self.constant("shape", np.array(shape, dtype=np.int64)))
+        return self.node("Reshape", name, self.ints("shape", *shape))
 
     def scaled(self, value: Value) -> Value:
         """With its pending scale applied."""
@@ -78,29 +84,50 @@ class Writer:
 
     def plain(self, value: Value) -> Value:
         """As the Keras tensor lies, its scale applied."""
-        value = self.scaled(value)
+        return self.keras(self.scaled(value))
+
+    def keras(self, value: Value) -> Value:
+        """As the Keras tensor lies; a scale stays pending."""
         name = value.name
         if value.layout is Layout.FLATTENED:
-            height, width, channels = known(value.image, self.scope)
-            name = self.reshape(name, 0, channels, height, width)
-        if value.layout is not Layout.KERAS:
-            name = self.node("Transpose", name, perm=[0, 2, 3, 1])
-        if value.layout is Layout.FLATTENED:
-            name = self.reshape(name, 0, -1)
-        return Value(name, value.shape)
+            *places, channels = known(value.image, self.scope)
+            name = self.reshape(self._channels_last(self.reshape(name, 0, channels, *places), len(places)), 0, -1)
+        elif value.layout is Layout.CHANNELS_FIRST:
+            name = self._channels_last(name, len(value.shape) - 1)
+        elif value.layout is Layout.TIME_FIRST:
+            name = self.node("Transpose", name, perm=[1, 0, 2])
+        return Value(name, value.shape, scale=value.scale)
+
+    def features_last(self, value: Value) -> Value:
+        """With the channels as the last axis, wherever batch and time are; a scale stays pending."""
+        return value if value.layout is Layout.TIME_FIRST else self.keras(value)
 
     def channels_first(self, value: Value) -> Value:
-        """An image with its channels before height and width; a single channel has only to be named elsewhere."""
+        """With its channels before its places; a single channel has only to be named elsewhere. A scale stays pending."""
         if value.layout is Layout.CHANNELS_FIRST:
             return value
-        if len(value.shape) != 3:
-            raise ExportError(f"{self.scope} takes shape {value.shape}, expected (height, width, channels)")
-        if value.shape[-1] == 1 and None not in value.shape:
-            height, width, channels = known(value.shape, self.scope)
-            name = self.reshape(value.name, 0, channels, height, width)
+        if not 2 <= len(value.shape) <= 3:
+            raise ExportError(f"{self.scope} takes shape {value.shape}, expected (height, width, channels) or (time, channels)")
+        if value.layout is Layout.TIME_FIRST:
+            name = self.node("Transpose", value.name, perm=[1, 2, 0])
+        elif value.shape[-1] == 1 and None not in value.shape:
+            *places, channels = known(value.shape, self.scope)
+            name = self.reshape(value.name, 0, channels, *places)
         else:
-            name = self.node("Transpose", value.name, perm=[0, 3, 1, 2])
+            name = self.node("Transpose", value.name, perm=[0, len(value.shape), *range(1, len(value.shape))])
         return dataclasses.replace(value, name=name, layout=Layout.CHANNELS_FIRST)
+
+    def time_first(self, value: Value) -> Value:
+        """A sequence with its time before the batch; a scale stays pending."""
+        if value.layout is Layout.TIME_FIRST:
+            return value
+        if len(value.shape) != 2:
+            raise ExportError(f"{self.scope} takes shape {value.shape}, expected (time, channels)")
+        perm = [2, 0, 1] if value.layout is Layout.CHANNELS_FIRST else [1, 0, 2]
+        return dataclasses.replace(value, name=self.node("Transpose", value.name, perm=perm), layout=Layout.TIME_FIRST)
+
+    def _channels_last(self, name: str, places: int) -> str:
+        return self.node("Transpose", name, perm=[0, *range(2, places + 2), 1])
 
     def rename(self, old: str, new: str) -> None:
         """Call a value otherwise, wherever it is made and used."""

@@ -1,7 +1,11 @@
-"""Layers that slide a window over an image, as ONNX: convolutions and poolings. See `layers` for the table."""
+"""Layers that slide a window over an image or along a sequence, as ONNX: convolutions and poolings. See `layers` for the table.
+
+An image has two places, height and width, a sequence one, its time; everything here holds for both.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -12,34 +16,49 @@ from training.onnx.activations import activated
 from training.onnx.values import Layout, Shape, Value, Writer, as_float32
 
 
-def conv2d(writer: Writer, layer: Any, shape: Shape, value: Value) -> Value:
-    """Kernel (height, width, in, out) → (out, in, height, width)."""
-    return _convolution(writer, layer, shape, value, as_float32(layer.kernel).transpose(3, 2, 0, 1), layer.groups)
+def convolution(writer: Writer, layer: Any, shape: Shape, value: Value) -> Value:
+    """Kernel (places…, in, out) → (out, in, places…)."""
+    return activated(writer, layer.activation, _convolution(writer, layer, shape, value, as_float32(layer.kernel), layer.groups))
 
 
-def depthwise_conv2d(writer: Writer, layer: Any, shape: Shape, value: Value) -> Value:
-    """Kernel (height, width, in, multiplier) → (in · multiplier, 1, height, width), each input channel its own group."""
-    height, width, channels, multiplier = layer.kernel.shape
-    kernel = as_float32(layer.kernel).reshape(height, width, 1, channels * multiplier)
-    return _convolution(writer, layer, shape, value, kernel.transpose(3, 2, 0, 1), channels)
+def depthwise_convolution(writer: Writer, layer: Any, shape: Shape, value: Value) -> Value:
+    """Kernel (places…, in, multiplier): each input channel is its own group."""
+    return activated(writer, layer.activation, _depthwise(writer, layer, shape, value, as_float32(layer.kernel), layer.use_bias))
 
 
-def _convolution(writer: Writer, layer: Any, shape: Shape, value: Value, kernel: NDArray[Any], groups: int) -> Value:
-    channels_last(layer)
-    before = writer.channels_first(value)
-    inputs = [before.name, writer.floats("kernel", kernel * np.float32(value.scale))]
-    if layer.use_bias:
-        inputs.append(writer.floats("bias", as_float32(layer.bias)))
-    window = _window(layer, kernel.shape[2:], layer.strides, layer.dilation_rate, value.shape)
-    name = writer.node("Conv", *inputs, dilations=list(layer.dilation_rate), group=groups, **window)
+def separable_convolution(writer: Writer, layer: Any, shape: Shape, value: Value) -> Value:
+    """Depthwise (places…, in, multiplier) without a bias, then 1 × 1 (1…, in · multiplier, out) with one."""
+    each = _depthwise(writer, layer, shape, value, as_float32(layer.depthwise_kernel), False)
+    name = writer.node("Conv", each.name, *_weights(writer, layer, as_float32(layer.pointwise_kernel), layer.use_bias))
     return activated(writer, layer.activation, Value(name, shape, Layout.CHANNELS_FIRST))
 
 
-def max_pooling2d(writer: Writer, layer: Any, shape: Shape, value: Value) -> Value:
+def _depthwise(writer: Writer, layer: Any, shape: Shape, value: Value, kernel: NDArray[Any], use_bias: bool) -> Value:
+    *places, channels, multiplier = kernel.shape
+    return _convolution(writer, layer, shape, value, kernel.reshape(*places, 1, channels * multiplier), channels, use_bias)
+
+
+def _convolution(
+    writer: Writer, layer: Any, shape: Shape, value: Value, kernel: NDArray[Any], groups: int, use_bias: bool | None = None
+) -> Value:
+    channels_last(layer)
+    before = writer.channels_first(value)
+    weights = _weights(writer, layer, kernel * np.float32(value.scale), layer.use_bias if use_bias is None else use_bias)
+    window = _window(layer, kernel.shape[:-2], layer.strides, layer.dilation_rate, value.shape)
+    name = writer.node("Conv", before.name, *weights, dilations=list(layer.dilation_rate), group=groups, **window)
+    return Value(name, shape, Layout.CHANNELS_FIRST)
+
+
+def _weights(writer: Writer, layer: Any, kernel: NDArray[Any], use_bias: bool) -> list[str]:
+    turned = kernel.transpose(kernel.ndim - 1, kernel.ndim - 2, *range(kernel.ndim - 2))
+    return [writer.floats("kernel", turned), *([writer.floats("bias", as_float32(layer.bias))] if use_bias else [])]
+
+
+def max_pooling(writer: Writer, layer: Any, shape: Shape, value: Value) -> Value:
     return _pooling(writer, "MaxPool", layer, shape, value)
 
 
-def average_pooling2d(writer: Writer, layer: Any, shape: Shape, value: Value) -> Value:
+def average_pooling(writer: Writer, layer: Any, shape: Shape, value: Value) -> Value:
     """As in TensorFlow, padding does not count in the average."""
     return _pooling(writer, "AveragePool", layer, shape, value, count_include_pad=0)
 
@@ -47,18 +66,20 @@ def average_pooling2d(writer: Writer, layer: Any, shape: Shape, value: Value) ->
 def _pooling(writer: Writer, operator: str, layer: Any, shape: Shape, value: Value, **attributes: Any) -> Value:
     channels_last(layer)
     before = writer.channels_first(writer.scaled(value))
-    window = _window(layer, layer.pool_size, layer.strides, (1, 1), value.shape)
+    window = _window(layer, layer.pool_size, layer.strides, [1] * len(layer.pool_size), value.shape)
     return Value(writer.node(operator, before.name, **window, **attributes), shape, Layout.CHANNELS_FIRST)
 
 
 def _window(layer: Any, kernel: Any, strides: Any, dilation: Any, shape: Shape) -> dict[str, Any]:
-    """The attributes of a sliding window. TensorFlow's "same" puts the odd row of padding at the end."""
+    """The attributes of a sliding window. TensorFlow's "same" puts the odd row of padding at the end, "causal" all of it before."""
     window: dict[str, Any] = {"kernel_shape": list(kernel), "strides": list(strides)}
     if layer.padding == "same":
-        pairs = [_same(*sizes) for sizes in zip(shape[:2], kernel, strides, dilation, strict=True)]
+        pairs = [_same(*sizes) for sizes in zip(shape[:-1], kernel, strides, dilation, strict=True)]
         window["pads"] = [pair[0] for pair in pairs] + [pair[1] for pair in pairs]
+    elif layer.padding == "causal":
+        window["pads"] = [(kernel[0] - 1) * dilation[0], 0]
     elif layer.padding != "valid":
-        raise ExportError(f"{layer.name} has the padding {layer.padding!r}; only 'same' and 'valid' can be exported")
+        raise ExportError(f"{layer.name} has the padding {layer.padding!r}; only 'same', 'valid' and 'causal' can be exported")
     return window
 
 
@@ -74,12 +95,26 @@ def _same(size: int | None, kernel: int, stride: int, dilation: int) -> tuple[in
     return total // 2, total - total // 2
 
 
-def global_average_pooling2d(writer: Writer, layer: Any, shape: Shape, value: Value) -> Value:
+def global_average_pooling(writer: Writer, layer: Any, shape: Shape, value: Value) -> Value:
+    return _global_pooling(writer, "GlobalAveragePool", "ReduceMean", layer, shape, value)
+
+
+def global_max_pooling(writer: Writer, layer: Any, shape: Shape, value: Value) -> Value:
+    return _global_pooling(writer, "GlobalMaxPool", "ReduceMax", layer, shape, value)
+
+
+def _global_pooling(writer: Writer, pool: str, reduction: str, layer: Any, shape: Shape, value: Value) -> Value:
+    """ONNX pools only with the channels first; with the channels last a reduction does the same and nothing has to be moved."""
     channels_last(layer)
-    pooled = writer.node("GlobalAveragePool", writer.channels_first(writer.scaled(value)).name)
-    if layer.keepdims:
-        return Value(pooled, shape, Layout.CHANNELS_FIRST)
-    return Value(writer.reshape(pooled, 0, -1), shape)
+    value = writer.scaled(value)
+    if value.layout is Layout.CHANNELS_FIRST:
+        pooled = writer.node(pool, value.name)
+        if layer.keepdims:
+            return dataclasses.replace(value, name=pooled, shape=shape)
+        return Value(writer.reshape(pooled, 0, -1), shape)
+    axes = [0] if value.layout is Layout.TIME_FIRST else list(range(1, len(value.shape)))
+    reduced = writer.node(reduction, value.name, axes=axes, keepdims=int(layer.keepdims))
+    return dataclasses.replace(value, name=reduced, shape=shape, layout=value.layout if layer.keepdims else Layout.KERAS)
 
 
 def channels_last(layer: Any) -> None:

@@ -30,7 +30,7 @@ class Card:
     source: Source
     dataset: DataSet
     history: History
-    tuning: History
+    tuning: History | None
     scores: dict[str, Score]
 
 
@@ -44,6 +44,7 @@ def render(card: Card) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    fits = (("The network", card.history), ("The pruned network, fine-tuned", card.tuning))
     default, score = card.manifest.variant(), card.scores[card.manifest.default_variant]
     return environment.get_template("card.html").render(
         manifest=card.manifest,
@@ -52,7 +53,7 @@ def render(card: Card) -> str:
         source=card.source,
         reasons=card.source.reasons,
         default=default,
-        fits=[("The network", card.history, _charts(card.history)), ("The pruned network, fine-tuned", card.tuning, _charts(card.tuning))],
+        fits=[(what, history, _charts(history)) for what, history in fits if history],
         classes=_classes(card.manifest.classes, score),
         confusion=_heat(score) if len(card.manifest.classes) <= _MANY_CLASSES else None,
         mistakes=_mistakes(card.manifest.classes, score),

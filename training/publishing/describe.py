@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from models.manifest import FORMAT, Dataset, Manifest, Training, Variant, digest
-from training.compression.gate import choose_default, reason_against
+from training.compression.gate import choose_default, reason_against, reason_if_whole
 from training.compression.latency import measure_latency
 from training.data.parts import DataSet, Problem, Split
 from training.publishing.evaluate import Score
@@ -25,7 +25,8 @@ def judge(paths: dict[str, Path], scores: Mapping[str, Score], parameters: Mappi
     variants = []
     for name, path in paths.items():
         file, accuracy, latency = digest(path), scores[name].accuracy, latencies[name]
-        reason = None if name == "fp32" else reason_against(accuracy, latency, *reference)
+        against = None if name == "fp32" else reason_against(accuracy, latency, *reference)
+        reason = reason_if_whole(name, parameters) or against
         variants.append(
             Variant(
                 cast(_Name, name),
