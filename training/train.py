@@ -44,19 +44,19 @@ def train(
 
     # Data
     split = dataset.split(source.recipe.seed, source.recipe.max_rows)
-    classes = len(dataset.classes)
+    problem, classes = split.problem, len(split.problem.classes)
     progress.say(f"{dataset.name}: " + ", ".join(f"{rows:,} {part}" for part, rows in split.rows().items()) + " rows")
 
     # What the data can tell of the recipe
-    source = found(source, find, with_base(source.recipe, store), dataset.problem, split, progress)
+    source = found(source, find, with_base(source.recipe, store), problem, split, progress)
     recipe = with_base(source.recipe, store)
 
     # Network and fit
-    attempted = attempt(recipe, dataset.problem, split, progress, devices=devices)
+    attempted = attempt(recipe, problem, split, progress, devices=devices)
     network, history = attempted.network, attempted.history
 
     # Compress
-    pruned, tuning = shrink(network, recipe, dataset.problem, split, targets_of(split.train.y, classes), progress)
+    pruned, tuning = shrink(network, recipe, problem, split, targets_of(split.train.y, classes), progress)
 
     with tempfile.TemporaryDirectory(prefix="veleta-train-") as folder:
         work = Path(folder)
@@ -73,7 +73,7 @@ def train(
 
         # Fit what the signals need
         fitted = {
-            variant: fit_signals(path, pruned if "pruned" in variant else network, split.train, classes, recipe.seed)
+            variant: fit_signals(path, pruned if "pruned" in variant else network, split.train, classes, recipe.seed, split.columns)
             for variant, path in paths.items()
         }
 
@@ -81,10 +81,10 @@ def train(
         calibrations = {variant: calibrate(path, split.validation, scores[variant]) for variant, path in paths.items()}
 
         # Profile
-        write_profile(work / "reference.npz", paths, split.test, scores, fitted, calibrations, dataset.problem.input, recipe.seed)
+        write_profile(work / "reference.npz", paths, split.test, scores, fitted, calibrations, problem.input, recipe.seed)
 
         # Publish
-        described = describe(name, dataset.problem, dataset, split, variants, source, store.live(name))
+        described = describe(name, problem, dataset, split, variants, source, store.live(name))
 
         def manifest(version: int) -> Manifest:
             numbered = dataclasses.replace(described, version=version)

@@ -58,10 +58,10 @@ def row_sums(
     return np.stack([np.ones(len(error)), error, error**2, error**4, inside.astype(np.float64)], axis=1)
 
 
-def errors(sums: FloatArray, confidence: float = 0.95) -> Errors | None:
-    """The errors of the rows that were added up, or None if there are too few."""
+def errors(sums: FloatArray, confidence: float = 0.95, fewest: int = ROWS) -> Errors | None:
+    """The errors of the rows that were added up, or None if there are fewer than `fewest`."""
     rows, absolute, squared, fourth, inside = sums.tolist()
-    if rows < ROWS:
+    if rows < fewest:
         return None
     square = _mean(squared, fourth, rows, confidence)
     rmse = Interval(math.sqrt(square.value), math.sqrt(square.lower), math.sqrt(square.upper))
