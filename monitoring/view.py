@@ -131,6 +131,7 @@ def monitor(subject: Subject, track: Track, promise: Promise, now: float) -> dic
         "version": str(subject.manifest.version),
         "variant": subject.variant,
         "task": subject.manifest.task,
+        "kind": subject.manifest.input.kind,
         "classes": subject.manifest.classes,
         "time": now,
         "reference_rows": subject.reference.rows,

@@ -34,6 +34,20 @@ def shelf(digits8: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def patients() -> Data:
+    return small_models.diabetes()
+
+
+@pytest.fixture(scope="session")
+def other_shelf(patients: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of what is not images: diabetes/1, a regression of a table, and rows/1, classes of sequences of whole numbers."""
+    root = tmp_path_factory.mktemp("other") / "store"
+    small_models.publish(Store(root), "diabetes", patients, root.parent / "a")
+    small_models.publish(Store(root), "rows", small_models.digit_rows("int32"), root.parent / "b")
+    return root
+
+
 @pytest.fixture
 def store(shelf: Path, tmp_path: Path) -> Store:
     """A copy of the shelf that a test may change."""

@@ -63,7 +63,7 @@ OPERATIONS: dict[str, Operation] = {
         in_json(
             thing(
                 {
-                    "model": TEXT, "version": TEXT, "variant": TEXT, "task": _TASK, "classes": many(TEXT), "time": NUMBER,
+                    "model": TEXT, "version": TEXT, "variant": TEXT, "task": _TASK, "kind": TEXT, "classes": many(TEXT), "time": NUMBER,
                     "reference_rows": WHOLE,
                     "windows": {"type": "object", "additionalProperties": ref("Window")},
                     "alarms": many({"type": "object"}), "totals": {"type": "object"}, "confusion": {"type": ["object", "null"]},
