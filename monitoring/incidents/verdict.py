@@ -121,7 +121,7 @@ def _errors_by_labels(case: Case, labelled: Interval) -> tuple[bool, str]:
     """Whether values are farther off than before: what they say themselves is the same everywhere. And the words for it."""
     surely = case.before is not None and labelled.lower > case.before.upper
     before = f", {case.before.value:.3g} before" if case.before else ""
-    return surely, f"by labels the mean absolute error is {labelled.value:.3g}{before}"
+    return surely, f"by labels the mean absolute error is {labelled.value:.3g} now{before}"
 
 
 def _answers(case: Case) -> _Found:
