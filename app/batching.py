@@ -149,9 +149,9 @@ def ask(loaded: Loaded, rows: NDArray[Any], recorder: Recorder) -> Answer:
     began = time.perf_counter()
     answer = loaded.predictor.predict(rows)
     seconds = time.perf_counter() - began
-    recorder.predicted(loaded.subject, Batch(rows, answer.probabilities, answer.embedding), seconds)
-    outlier = loaded.subject.reference.outlier(answer.probabilities, answer.embedding)
-    return Answer(answer.probabilities, answer.embedding, seconds, outlier)
+    recorder.predicted(loaded.subject, Batch(rows, answer.outputs, answer.embedding), seconds)
+    outlier = loaded.subject.reference.outlier(answer.outputs, answer.embedding)
+    return Answer(answer.outputs, answer.embedding, seconds, outlier)
 
 
 def _settle(done: asyncio.Future[Answer], call: Any, *arguments: Any) -> None:

@@ -38,6 +38,18 @@ def ask(url: str, model: str, files: Iterable[Path], key: str = "", timeout_seco
         connection.close()
 
 
+def in_words(prediction: dict[str, Any]) -> str:
+    """A prediction on a line: the label and its confidence; or the value and its interval, if it has one.
+
+    >>> in_words({"label": "7", "confidence": 0.998}), in_words({"value": 3.25, "lower": 2.0, "upper": 4.5})
+    ('7\\t0.9980', '3.25\\t2 to 4.5')
+    """
+    if "label" in prediction:
+        return f"{prediction['label']}\t{prediction['confidence']:.4f}"
+    interval = f"\t{prediction['lower']:.6g} to {prediction['upper']:.6g}" if "lower" in prediction else ""
+    return f"{prediction['value']:.6g}{interval}"
+
+
 def read(path: Path) -> bytes:
     """A file's bytes. Raises VeletaError that names it."""
     try:

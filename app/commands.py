@@ -63,7 +63,7 @@ def predict(arguments: argparse.Namespace) -> None:
         return
     for file, answer in answers:
         for prediction in answer["predictions"]:
-            print(f"{file}\t{prediction['label']}\t{prediction['confidence']:.4f}", flush=True)
+            print(f"{file}\t{client.in_words(prediction)}", flush=True)
 
 
 def configure_drill(parser: argparse.ArgumentParser) -> None:

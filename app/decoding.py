@@ -21,6 +21,7 @@ from werkzeug.http import parse_options_header
 
 from app.errors import BadInput, OverLimit, Unsupported
 from app.images import decode_image, is_image
+from app.takes import Takes
 from models.manifest import Input
 
 _NPY = b"\x93NUMPY"
@@ -56,7 +57,7 @@ def decompress(body: bytes, encoding: str, limits: Limits) -> bytes:
     return unpacked
 
 
-def decode(body: bytes, content_type: str, taken: Input, limits: Limits) -> NDArray[Any]:
+def decode(body: bytes, content_type: str, taken: Takes, limits: Limits) -> NDArray[Any]:
     """Rows (n, …) in the model's dtype out of a body. Raises BadInput, OverLimit or Unsupported."""
     mimetype, options = parse_options_header(content_type)
     files = _files(body, mimetype, options) if mimetype == "multipart/form-data" else [body]
@@ -64,9 +65,12 @@ def decode(body: bytes, content_type: str, taken: Input, limits: Limits) -> NDAr
     return hold(np.concatenate(parts) if len(parts) > 1 else parts[0], taken, limits)
 
 
-def from_values(values: Any, taken: Input, limits: Limits) -> NDArray[Any]:
-    """Rows (n, …) in the model's dtype out of a list of instances, each in the model's shape or flat. Raises BadInput or OverLimit."""
-    return hold(fit(_numbers(values), taken, batch_only=True), taken, limits)
+def from_values(values: Any, taken: Takes, limits: Limits) -> NDArray[Any]:
+    """Rows (n, …) in the model's dtype out of a list of instances: each in the model's shape or flat, or a row of its table.
+
+    Raises BadInput or OverLimit.
+    """
+    return hold(_batch(values, taken), taken, limits)
 
 
 def hold(rows: NDArray[Any], taken: Input, limits: Limits) -> NDArray[Any]:
@@ -77,11 +81,23 @@ def hold(rows: NDArray[Any], taken: Input, limits: Limits) -> NDArray[Any]:
         raise OverLimit(f"the request has {len(rows)} instances", "max_rows", limits.max_rows)
     if rows.dtype == np.uint8:  # as pixels are: finite in whatever the model takes
         return rows.astype(taken.dtype, copy=False)
+    if "int" in taken.dtype:
+        return _whole(rows, taken)
     with np.errstate(over="ignore"):  # what is too large for the model's dtype is refused below
         rows = rows.astype(taken.dtype, copy=False)
     if rows.dtype.kind == "f" and not np.isfinite(rows).all():
         raise BadInput("the instances hold NaN or an infinite value, expected finite numbers", "not_finite")
     return rows
+
+
+def _whole(rows: NDArray[Any], taken: Input) -> NDArray[Any]:
+    """Rows for a model that takes whole numbers, as tokens are: what is none is not rounded in silence."""
+    bounds = np.iinfo(taken.dtype)
+    if rows.dtype.kind == "f" and not np.isfinite(rows).all():
+        raise BadInput("the instances hold NaN or an infinite value, expected whole numbers", "not_finite")
+    if (rows.dtype.kind == "f" and (rows != np.trunc(rows)).any()) or rows.min() < bounds.min or rows.max() > bounds.max:
+        raise BadInput(f"the instances hold values that {taken.dtype} cannot, expected whole numbers from {bounds.min} to {bounds.max}")
+    return rows.astype(taken.dtype, copy=False)
 
 
 def read_json(body: bytes) -> Any:
@@ -113,7 +129,7 @@ def _in_memory(*_: Any, **__: Any) -> io.BytesIO:
     return io.BytesIO()
 
 
-def _rows(body: bytes, mimetype: str, taken: Input, limits: Limits) -> NDArray[Any]:
+def _rows(body: bytes, mimetype: str, taken: Takes, limits: Limits) -> NDArray[Any]:
     if not body:
         raise BadInput(f"the body is empty, expected {_expected(taken)} as JSON, an image, a .npy file or raw values")
     if is_image(body):
@@ -140,12 +156,28 @@ def _image(body: bytes, taken: Input, limits: Limits) -> NDArray[Any]:
     return decode_image(body, (height, width, channels), limits.max_pixels)
 
 
-def _instances(data: Any, taken: Input) -> NDArray[Any]:
+def _instances(data: Any, taken: Takes) -> NDArray[Any]:
     if isinstance(data, dict):
         if "instances" not in data:
+            if taken.columns and data.keys() & set(taken.columns.names):
+                return taken.encode([data])
             raise BadInput(f"the JSON object has no 'instances' but {sorted(data)[:3]}, expected {{\"instances\": [...]}}")
-        return fit(_numbers(data["instances"]), taken, batch_only=True)
-    return fit(_numbers(data), taken, batch_only=False)
+        return _batch(data["instances"], taken)
+    if taken.is_row(data):
+        return taken.encode([data])
+    return _batch(data, taken, batch_only=False)
+
+
+def _batch(values: Any, taken: Takes, batch_only: bool = True) -> NDArray[Any]:
+    """Rows of a list: those of a table if they are written so, which for lists of numbers takes too long to ask beforehand."""
+    if taken.holds_objects(values):
+        return taken.encode(values)
+    try:
+        return fit(_numbers(values), taken, batch_only)
+    except BadInput:
+        if not taken.holds_rows(values):
+            raise
+        return taken.encode(values)
 
 
 def _numbers(data: Any) -> NDArray[Any]:

@@ -14,7 +14,7 @@ from app.predictor import Predictor
 from app.processors import processors
 from app.settings import Settings
 from models.store import Published, Store
-from monitoring.arrays import FloatArray, IntArray
+from monitoring.arrays import FloatArray
 from monitoring.drift.alarm import Promise
 from monitoring.drift.drill import Change, Looked, Traffic, replay
 from monitoring.drift.evidence import Streams
@@ -51,7 +51,7 @@ def hold(published: Published, subject: Subject, plan: Plan, seen: Seen, promise
     """Try a shift on a shadow of the detector."""
     rng = np.random.default_rng(seed)
     samples, streams = read_samples(published.file("reference.npz")), streams_of(subject)
-    predictor = Predictor(published.path(subject.variant), subject.manifest.input, processors(), nullcontext)
+    predictor = Predictor(published.path(subject.variant), subject.manifest.input, processors(), nullcontext, subject.manifest.task)
     before, right = _answered(subject, streams, predictor, samples.inputs, samples.labels)
     after, right_after = before, right
     weights: FloatArray = np.ones(len(before))
@@ -63,7 +63,7 @@ def hold(published: Published, subject: Subject, plan: Plan, seen: Seen, promise
     outcome = replay(streams, Change(before, after, weights, plan.share), seen.traffic, promise, runs, rng)
     accuracy = float(right.mean())
     shifted_accuracy = plan.share * float(np.average(right_after, weights=weights)) + (1 - plan.share) * accuracy
-    return Report(subject.key, plan, promise, seen, outcome, (accuracy, shifted_accuracy), len(right))
+    return Report(subject.key, plan, promise, seen, outcome, (accuracy, shifted_accuracy), len(right), subject.task.measure)
 
 
 def traffic_seen(subject: Subject, state: Path, now: float) -> Seen:
@@ -91,11 +91,11 @@ def _track(path: Path, subject: Subject) -> Track | None:
 
 
 def _answered(
-    subject: Subject, streams: Streams, predictor: Predictor, inputs: NDArray[Any], labels: IntArray
-) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """What each row adds to the counts, and whether its answer is right."""
+    subject: Subject, streams: Streams, predictor: Predictor, inputs: NDArray[Any], labels: NDArray[Any]
+) -> tuple[FloatArray, FloatArray]:
+    """What each row adds to the counts, and how right its answer is, in the measure of the task."""
     rows = np.ascontiguousarray(inputs, dtype=subject.manifest.input.dtype)
     answer = predictor.predict(rows)
-    batch = Batch(rows, answer.probabilities, answer.embedding)
+    batch = Batch(rows, answer.outputs, answer.embedding)
     looked = Looked.at(batch, subject.manifest.input, subject.reference.fitted)
-    return looked.counts(subject.reference.profiles, streams), answer.probabilities.argmax(axis=1) == labels
+    return looked.counts(subject.reference.profiles, streams), subject.task.per_row(answer.outputs, labels)

@@ -12,6 +12,7 @@ from monitoring.drift.alarm import Promise
 from monitoring.drift.drill import Outcome, Traffic
 from monitoring.signals import shifts
 from monitoring.signals.shifts import Shift
+from monitoring.tasks.task import Measure
 
 #: Shifts whose strength is a class.
 _OF_A_CLASS = "class_"
@@ -37,6 +38,8 @@ class Plan:
     def parse(cls, text: str, share: float, manifest: Manifest) -> Plan:
         """From NAME or NAME:STRENGTH. Raises DrillError."""
         known, (name, colon, strength) = shifts.find(manifest.input.kind), text.partition(":")
+        if not manifest.classes:
+            known = {shift: one for shift, one in known.items() if not shift.startswith(_OF_A_CLASS)}
         if name not in known:
             raise DrillError(f"there is no shift {name!r} of inputs of the kind {manifest.input.kind}; there is {', '.join(known)}")
         number = _strength(strength, name, known[name], manifest.classes) if colon else known[name].strength
@@ -56,15 +59,16 @@ class Seen:
 
 @dataclass(frozen=True)
 class Report:
-    """What came of it. `accuracy` before and after, on the held-back `rows`."""
+    """What came of it. How right answers are before and after, in the `measure` of the task, on the held-back `rows`."""
 
     key: str
     plan: Plan
     promise: Promise
     seen: Seen
     outcome: Outcome
-    accuracy: tuple[float, float]
+    measured: tuple[float, float]
     rows: int
+    measure: Measure = "accuracy"
 
     def to_dict(self) -> dict[str, Any]:
         """Times are null where they are longer than a day."""
@@ -85,11 +89,11 @@ class Report:
             "p95_seconds": _finite(self.outcome.within(0.95)),
             "missed_in_a_day_ratio": self.outcome.missed,
             "shown_by": self.outcome.shown,
-            "accuracy": {"before": self.accuracy[0], "after": self.accuracy[1], "rows": self.rows},
+            self.measure: {"before": self.measured[0], "after": self.measured[1], "rows": self.rows},
         }
 
     def to_text(self) -> str:
-        (before, after), traffic = self.accuracy, self.seen.traffic
+        (before, after), traffic = self.measured, self.seen.traffic
         signals = [name for name, share in self.outcome.shown.items() if share >= _OFTEN][:_NAMED]
         return "\n".join(
             [
@@ -97,9 +101,14 @@ class Report:
                 f"at most one false alarm in {self.promise.days_between_false_alarms:g} days",
                 f"{self.plan} {self._noticed()}" + (f"; first by {', '.join(signals)}" if signals else ""),
                 f"missed within a day in {100 * self.outcome.missed:.3g} % of the runs",
-                f"accuracy {100 * before:.1f} % before, {100 * after:.1f} % after (on {self.rows:,} held-back rows)",
+                f"{self._worth(before)} before, {self._worth(after, named=False)} after (on {self.rows:,} held-back rows)",
             ]
         )
+
+    def _worth(self, value: float, named: bool = True) -> str:
+        if self.measure == "accuracy":
+            return f"{'accuracy ' if named else ''}{100 * value:.1f} %"
+        return f"{'mean absolute error ' if named else ''}{value:.4g}"
 
     def _noticed(self) -> str:
         median, most = self.outcome.within(0.5), self.outcome.within(0.95)

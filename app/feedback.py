@@ -39,7 +39,7 @@ class Feedback:
             raise OverLimit(f"the request has {len(items)} labels", "max_rows", self._max_rows)
         return items
 
-    def _check(self, item: Any, now: float) -> str | tuple[Receipt, int]:
+    def _check(self, item: Any, now: float) -> str | tuple[Receipt, float]:
         if not isinstance(item, dict) or not isinstance(item.get("id"), str) or "label" not in item:
             return "invalid"
         receipt = self._seal.open(item["id"])
@@ -48,9 +48,8 @@ class Feedback:
             return "unknown"
         if receipt.predicted_at < now - self._keep_seconds:
             return "expired"
-        classes = subject.manifest.classes
-        label = item["label"] if isinstance(item["label"], str) else str(item["label"])
-        return (receipt, classes.index(label)) if label in classes else "invalid"
+        label = subject.task.read_label(item["label"])
+        return "invalid" if label is None else (receipt, label)
 
 
 def summary(results: list[str]) -> dict[str, Any]:

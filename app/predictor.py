@@ -18,16 +18,19 @@ from models.manifest import Input
 
 #: Rows in one call: beyond it nothing gets faster, only the memory grows.
 _MOST_ROWS = 64
+#: Task → what a model of it calls its answer.
+OUTPUTS = {"classification": "probabilities", "regression": "value"}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`probabilities` (n, classes) and `embedding` (n, features) of n rows; `seconds` is what the call with these rows in it took.
+    """`outputs` (n, classes) probabilities or (n, 1) values, and `embedding` (n, features), of n rows; `seconds` is what the call with
+    these rows in it took.
 
     `outlier` (n,) is how unusual each row is, 0 to 1; None if the model does not tell.
     """
 
-    probabilities: NDArray[np.float32]
+    outputs: NDArray[np.float32]
     embedding: NDArray[np.float32]
     seconds: float = 0.0
     outlier: NDArray[np.floating[Any]] | None = None
@@ -35,13 +38,15 @@ class Answer:
     def of(self, start: int, end: int) -> Answer:
         """The answer to some of the rows."""
         outlier = None if self.outlier is None else self.outlier[start:end]
-        return Answer(self.probabilities[start:end], self.embedding[start:end], self.seconds, outlier)
+        return Answer(self.outputs[start:end], self.embedding[start:end], self.seconds, outlier)
 
 
 class Predictor:
     """One session of ONNX Runtime."""
 
-    def __init__(self, path: Path, taken: Input, threads: int, running: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(
+        self, path: Path, taken: Input, threads: int, running: Callable[[], AbstractContextManager[None]], task: str = "classification"
+    ) -> None:
         """`running` gives what is entered while a call of the model is waited for."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
@@ -52,8 +57,9 @@ class Predictor:
         except Exception as error:  # ONNX Runtime raises a dozen kinds without a common one
             raise ManifestError(f"{path} cannot be loaded as a model; publish the version again") from error
         outputs = [output.name for output in self._session.get_outputs()]
-        if not {"probabilities", "embedding"} <= set(outputs):
-            raise ManifestError(f"{path} has the outputs {sorted(outputs)}, expected probabilities and embedding; export it again")
+        self._wanted = [OUTPUTS[task], "embedding"]
+        if not set(self._wanted) <= set(outputs):
+            raise ManifestError(f"{path} has the outputs {sorted(outputs)}, expected {' and '.join(self._wanted)}; export it again")
         self._taken, self._running = taken, running
         #: Values of an embedding, or None if that is not fixed.
         self.features = features if isinstance(features := self._session.get_outputs()[outputs.index("embedding")].shape[-1], int) else None
@@ -63,8 +69,8 @@ class Predictor:
         answers = [self._waited(rows[start : start + _MOST_ROWS]) for start in range(0, len(rows), _MOST_ROWS)]
         if len(answers) == 1:
             return Answer(*answers[0])
-        probabilities, embeddings = zip(*answers, strict=True)
-        return Answer(np.concatenate(probabilities), np.concatenate(embeddings))
+        outputs, embeddings = zip(*answers, strict=True)
+        return Answer(np.concatenate(outputs), np.concatenate(embeddings))
 
     def warm_up(self) -> float:
         """Answer rows of nothing, many and one, so that the first request does not pay for memory and kernels. Seconds for one.
@@ -84,5 +90,5 @@ class Predictor:
             return self._call(rows)
 
     def _call(self, rows: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        probabilities, embedding = self._session.run(["probabilities", "embedding"], {self._taken.name: rows})
-        return probabilities, embedding
+        outputs, embedding = self._session.run(self._wanted, {self._taken.name: rows})
+        return outputs, embedding

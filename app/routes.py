@@ -104,11 +104,11 @@ def readyz() -> Response:
 @routes.get("/samples/<name>")
 def samples(name: str) -> Response:
     loaded = service().served.get(name)
-    kept, image = loaded.samples, loaded.published.manifest.input.kind == "image"
+    kept, image, form = loaded.samples, loaded.takes.kind == "image", loaded.form
     count = max(0, min(request.args.get("count", 24, type=int), len(kept.labels), _MOST_SAMPLES))
-    classes = loaded.published.manifest.classes
     shown = [
-        {"index": i, "label": classes[kept.labels[i]]} | ({"image": f"/samples/{name}/{i}.png"} if image else {"instance": kept.inputs[i]})
+        {"index": i, "label": form.label(kept.labels[i])}
+        | ({"image": f"/samples/{name}/{i}.png"} if image else {"instance": loaded.takes.example(kept.inputs[i])})
         for i in range(count)
     ]
     return answer({"model": name, "samples": shown})
@@ -138,7 +138,9 @@ def _status(name: str | None) -> dict[str, Any]:
         "version": str(subject.manifest.version),
         "variant": subject.variant,
         "input": {"name": taken.name, "dtype": taken.dtype, "shape": taken.shape[1:], "kind": taken.kind, "range": taken.range},
+        "task": subject.manifest.task,
         "classes": subject.manifest.classes,
+        "columns": loaded.takes.described(),
         "models": [
             {"name": one.subject.manifest.name, "version": str(one.subject.manifest.version), "variant": one.subject.variant}
             for one in service().served.all()

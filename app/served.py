@@ -14,8 +14,12 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 from app.errors import NotReady, UnknownModel
+from app.forms.classes import ClassForm
+from app.forms.form import Form
+from app.forms.values import ValueForm
 from app.hanging import Calls
 from app.predictor import Predictor
+from app.takes import Takes
 from app.unloaded import Unloaded
 from models.errors import VeletaError
 from models.store import Published, Store
@@ -34,6 +38,17 @@ class Loaded:
     predictor: Predictor
     loaded_at: float
     row_seconds: float
+
+    @cached_property
+    def form(self) -> Form:
+        """How its answers are written."""
+        kind = ValueForm if self.published.manifest.task == "regression" else ClassForm
+        return kind(self.subject, self.predictor.features)
+
+    @cached_property
+    def takes(self) -> Takes:
+        """What it takes at the door."""
+        return Takes.of(self.published.manifest.input, self.subject.reference.fitted.columns)
 
     @cached_property
     def samples(self) -> Samples:
@@ -118,7 +133,8 @@ class Served:
         published = self._store.open(name, version)
         subject = Subject.load(published, self._variant or None)
         running = partial(self._calls.running, subject.key)
-        predictor = Predictor(published.path(subject.variant), published.manifest.input, self._threads, running)
+        manifest = published.manifest
+        predictor = Predictor(published.path(subject.variant), manifest.input, self._threads, running, manifest.task)
         return Loaded(published, subject, predictor, time.time(), predictor.warm_up())
 
     def _first_published(self, names: Set[str]) -> str:

@@ -19,8 +19,8 @@ from app.feedback import Feedback
 from app.hanging import Calls
 from app.served import Loaded, Served
 from app.settings import Settings
+from app.takes import Takes
 from app.unloaded import Unloaded
-from models.manifest import Input
 from models.store import Store
 from monitoring.counts import secret
 from monitoring.counts.label_log import LabelLog
@@ -75,11 +75,11 @@ class Service:
         loaded = self.served.get(name)
         return loaded, self.rows(loaded, partial(decode, body, content_type))
 
-    def rows(self, loaded: Loaded, read: Callable[[Input, Limits], NDArray[Any]]) -> NDArray[Any]:
+    def rows(self, loaded: Loaded, read: Callable[[Takes, Limits], NDArray[Any]]) -> NDArray[Any]:
         """The rows that `read` finds for what a model takes. What it refuses is noted. Raises RequestError."""
         began = time.perf_counter()
         try:
-            return read(loaded.published.manifest.input, self.limits)
+            return read(loaded.takes, self.limits)
         except BadInput as error:
             self.recorder.refused(loaded.subject, error.check, time.perf_counter() - began)
             raise

@@ -10,7 +10,7 @@ from typing import Any
 
 from models.configuration import store_root
 from models.errors import StoreError
-from models.manifest import Manifest
+from models.manifest import METRICS, Manifest, Variant
 from models.store import Published, Store
 
 
@@ -65,22 +65,39 @@ def show(arguments: argparse.Namespace) -> None:
 def _describe(manifest: Manifest) -> str:
     data = manifest.training.dataset
     lines = [
-        f"{manifest.name}/{manifest.version}   {manifest.task}, {len(manifest.classes)} classes, {manifest.created}",
+        f"{manifest.name}/{manifest.version}   {_task(manifest)}, {manifest.created}",
         f"trained on {data.name} ({', '.join(f'{rows:,} {part}' for part, rows in data.rows.items())} rows)",
         "",
-        f"{'variant':<14}{'accuracy':>10}{'95 % interval':>18}{'parameters':>12}{'kB':>8}{'ms, 1':>8}{'ms, 32':>8}",
+        f"{'variant':<14}{_heads(manifest)}{'parameters':>12}{'kB':>8}{'ms, 1':>8}{'ms, 32':>8}",
     ]
     for variant in manifest.variants:
-        metric = variant.metrics["accuracy"]
         mark = "*" if variant.name == manifest.default_variant else ""
         lines.append(
-            f"{variant.name + mark:<14}{metric.value:>10.4f}{f'{metric.lower:.4f} to {metric.upper:.4f}':>18}{variant.parameters:>12,}"
+            f"{variant.name + mark:<14}{_metrics(manifest, variant)}{variant.parameters:>12,}"
             f"{variant.bytes / 1e3:>8.0f}{variant.latency_seconds.batch['1'] * 1e3:>8.2f}{variant.latency_seconds.batch['32'] * 1e3:>8.2f}"
             + ("" if variant.published else f"   not published: {variant.reason}")
         )
     lines += ["* served by default"]
     lines += [f"{verdict.severity}: {verdict.kind} in {verdict.where}: {verdict.remedy}" for verdict in manifest.training.verdicts]
     return "\n".join(lines)
+
+
+def _task(manifest: Manifest) -> str:
+    return f"{manifest.task}, {len(manifest.classes)} classes" if manifest.classes else manifest.task
+
+
+def _heads(manifest: Manifest) -> str:
+    return "".join(f"{name:>10}{'95 % interval':>22}" for name in METRICS[manifest.task])
+
+
+def _metrics(manifest: Manifest, variant: Variant) -> str:
+    """Shares to four decimals, errors in the unit of the target to four digits. A dash for what an imported model was not tested on."""
+    form = ".4f" if manifest.task == "classification" else ".4g"
+    found = [variant.metrics.get(name) for name in METRICS[manifest.task]]
+    return "".join(
+        f"{metric.value:>10{form}}{f'{metric.lower:{form}} to {metric.upper:{form}}':>22}" if metric else f"{'–':>10}{'':>22}"
+        for metric in found
+    )
 
 
 def configure_promote(parser: argparse.ArgumentParser) -> None:

@@ -23,6 +23,8 @@ VARIANTS = {
     "pruned": "model.pruned.onnx",
     "pruned-int8": "model.pruned.int8.onnx",
 }
+#: Task → the metrics by which its variants are shown; the first is the one that is watched.
+METRICS = {"classification": ("accuracy",), "regression": ("mae", "rmse")}
 T = TypeVar("T")
 
 

@@ -1,4 +1,7 @@
-"""Strict reading of JSON: data becomes frozen dataclasses, or one sentence says which field is not what it should be."""
+"""Strict reading of JSON: data becomes frozen dataclasses, or one sentence says which field is not what it should be.
+
+A field with a default came later than the first files: it may be missing.
+"""
 
 from __future__ import annotations
 
@@ -47,9 +50,10 @@ def _fields(kind: Any, data: Any, where: str) -> Any:
     hints = typing.get_type_hints(kind)
     if unknown := sorted(data.keys() - hints.keys()):
         raise MisfitError(f"{where} has the unknown field {unknown[0]!r}; known are {', '.join(hints)}")
-    if missing := [name for name in hints if name not in data]:
+    optional = {field.name for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING}
+    if missing := [name for name in hints if name not in data and name not in optional]:
         raise MisfitError(f"{where} lacks the field {missing[0]!r}")
-    return kind(**{name: parse(hint, data[name], f"{where}.{name}") for name, hint in hints.items()})
+    return kind(**{name: parse(hint, data[name], f"{where}.{name}") for name, hint in hints.items() if name in data})
 
 
 def _expect(holds: bool, expected: str, data: Any, where: str) -> None:

@@ -12,10 +12,12 @@ from typing import Any
 
 from models.commands import add_store
 from models.configuration import find, read_file, store_root
+from monitoring.accuracy.estimation import Estimate
+from monitoring.accuracy.wilson import Interval
 from monitoring.incidents.files import Incidents
 from monitoring.incidents.incident import Incident, IncidentError
 from monitoring.incidents.page import render
-from monitoring.incidents.wording import duration, moment, percent
+from monitoring.incidents.wording import duration, in_measure, moment
 
 _COLUMNS = "{:<21}{:<18}{:<24}{:<16}{:<26}{:<6}{}"
 #: Signals that stand in a line of the table.
@@ -88,12 +90,14 @@ def _shorter(text: str, width: int) -> str:
 
 
 def accuracy_words(one: Incident) -> str:
-    """Accuracy before and what it is now, by labels if there are any, else as estimated."""
+    """How right the answers were and are now, by labels if there are any, else as estimated."""
     before, now = one.accuracy.before, one.accuracy.labelled or one.accuracy.estimated
     if now is None:
         return "not known"
-    old = f"{percent(before.value)} → " if before else ""
-    return f"{old}{percent(now.value)} {'by labels' if one.accuracy.labelled else 'est.'}"
+    measure = one.accuracy.measure
+    old = f"{in_measure(measure, before.value)} → " if before else ""
+    name = "" if measure == "accuracy" else "MAE "
+    return f"{name}{old}{in_measure(measure, now.value)} {'by labels' if one.accuracy.labelled else 'est.'}"
 
 
 def _show(kept: Incidents, name: str, as_json: bool) -> None:
@@ -106,7 +110,9 @@ def _with_state(kept: Incidents, one: Incident) -> dict[str, Any]:
 
 
 def _describe(one: Incident, seen: bool) -> str:
-    estimated, labelled = one.accuracy.estimated, one.accuracy.labelled
+    found, measure = one.accuracy, one.accuracy.measure
+    what = "accuracy" if measure == "accuracy" else "mean error"
+    spreads = {name: _spread(measure, part) if part else "" for name, part in (("now", found.estimated), ("labels", found.labelled))}
     lines = [
         f"{one.model}/{one.version} ({one.variant}) has changed since {moment(one.since)}{', seen' if seen else ''}",
         f"noticed after {duration(one.raised_at - one.since)} and {one.noticed_after:,} predictions; {one.predictions:,} since the change",
@@ -115,17 +121,18 @@ def _describe(one: Incident, seen: bool) -> str:
         f"  {one.verdict.evidence}",
         f"  {one.verdict.remedy}",
         "",
-        f"accuracy before   {percent(one.accuracy.before.value) if one.accuracy.before else 'not known'}",
-        f"expected now      {_spread(estimated.value, estimated.lower, estimated.upper) if estimated else 'not enough data'}",
-        f"by labels now     {_spread(labelled.value, labelled.lower, labelled.upper) if labelled else 'no labels yet'}",
+        f"{f'{what} before':<18}{in_measure(measure, found.before.value) if found.before else 'not known'}",
+        f"expected now      {spreads['now'] or 'not enough data'}",
+        f"by labels now     {spreads['labels'] or 'no labels yet'}",
         "",
         *(f"{signal.name:<18}{signal.direction}" for signal in one.raised),
     ]
     return "\n".join(lines)
 
 
-def _spread(value: float, lower: float, upper: float) -> str:
-    return f"{percent(value)} ({percent(lower)} to {percent(upper)})"
+def _spread(measure: str, found: Interval | Estimate) -> str:
+    value, lower, upper = (in_measure(measure, number) for number in (found.value, found.lower, found.upper))
+    return f"{value} ({lower} to {upper})"
 
 
 def _write_page(kept: Incidents, name: str, file: str = "", *more: str) -> None:

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from models.errors import ManifestError
 from models.manifest import Input
 from monitoring.accuracy.calibration import Calibration
+from monitoring.accuracy.conformal import Residuals
 from monitoring.arrays import Arrays, FloatArray, IntArray
 from monitoring.drift.mmd import Moments
-from monitoring.signals.binning import bin_counts, class_edges, quantile_edges
+from monitoring.signals.answered import CLASSES, VALUES
+from monitoring.signals.binning import bin_counts, quantile_edges
 from monitoring.signals.columns import Columns, is_column
 from monitoring.signals.duplicates import Recent
 from monitoring.signals.energy import Head
@@ -31,11 +33,17 @@ from monitoring.signals.space import Space
 
 #: The parts of a reference that are written as they are: those of what is fitted, and its own.
 _FITTED: dict[str, Any] = {"head": Head, "space": Space, "fourier": Fourier, "columns": Columns}
-_OWN: dict[str, Any] = {"ranks": Ranks, "moments": Moments, "calibration": Calibration, "explanations": Explanations}
+_OWN: dict[str, Any] = {
+    "ranks": Ranks,
+    "moments": Moments,
+    "calibration": Calibration,
+    "residuals": Residuals,
+    "explanations": Explanations,
+}
 
 #: Reference rows that are tried out under each fault of a client, at most.
 _FAULTY_ROWS = 2000
-#: Asks the variant: inputs (n, …) → probabilities and embeddings.
+#: Asks the variant: inputs (n, …) → outputs and embeddings.
 Ask = Callable[[NDArray[Any]], tuple[FloatArray, FloatArray]]
 
 
@@ -55,6 +63,7 @@ class Reference:
     `fitted`    what the signals need to know of the variant
     `ranks`     the distances of the rows, which say how unusual another one is
     `moments`   of the rows' Fourier features
+    `calibration`  what turns confidences into estimates of accuracy; of values, `residuals` say how far off they are
     `explanations`  what the signals would be like after the commonest changes
     """
 
@@ -65,6 +74,7 @@ class Reference:
     ranks: Ranks | None = None
     moments: Moments | None = None
     calibration: Calibration | None = None
+    residuals: Residuals | None = None
     explanations: Explanations | None = None
 
     @classmethod
@@ -80,11 +90,11 @@ class Reference:
         moments = Moments.of(fitted.fourier.waves(places)) if fitted.fourier and places is not None else None
         return cls(len(batch), profiles, quality(batch.inputs, taken, Recent().repeats(batch.inputs)), fitted, ranks, moments)
 
-    def explained(self, batch: Batch, taken: Input, labels: IntArray, ask: Ask) -> Reference:
+    def explained(self, batch: Batch, taken: Input, labels: NDArray[Any], ask: Ask) -> Reference:
         """With what the signals of the same rows would be under other shares of the classes, and under the faults of a client."""
         sent = image_faults(batch.inputs[:_FAULTY_ROWS], *taken.range) if taken.kind == "image" else {}
         faults = {fault: self._measured(Batch(rows, *ask(rows)), taken) for fault, rows in sent.items()}
-        edges, classes = {name: profile.edges for name, profile in self.profiles.items()}, batch.probabilities.shape[1]
+        edges, classes = {name: profile.edges for name, profile in self.profiles.items()}, self.fitted.answered.classes(batch.outputs)
         return replace(self, explanations=Explanations.of(self._measured(batch, taken), edges, labels, faults, classes))
 
     def count(self, batch: Batch, taken: Input, repeated: NDArray[np.bool_] | None = None) -> dict[str, NDArray[Any]]:
@@ -104,7 +114,7 @@ class Reference:
         if waves is not None:
             counts["waves"] = waves
         if self.calibration:
-            counts["estimates"] = self.calibration.count(batch.probabilities)
+            counts["estimates"] = self.calibration.count(batch.outputs)
         return counts
 
     def _binned(self, measured: dict[str, FloatArray]) -> IntArray:
@@ -113,13 +123,17 @@ class Reference:
     def _measured(self, batch: Batch, taken: Input) -> dict[str, FloatArray]:
         return measure(batch, taken, self.fitted, self.fitted.place(batch.embeddings))
 
-    def outlier(self, probabilities: FloatArray, embeddings: FloatArray) -> FloatArray | None:
+    def outlier(self, outputs: FloatArray, embeddings: FloatArray) -> FloatArray | None:
         """How unusual each row is, 0 to 1 (`monitoring.signals.outlier`); None if the variant has no distance."""
         if not self.ranks or not self.fitted.space:
             return None
         space = self.fitted.space
         with np.errstate(all="ignore"):
-            return self.ranks.score(space.distance(space.place(embeddings), probabilities.argmax(axis=1)))
+            return self.ranks.score(space.distance(space.place(embeddings), self.fitted.answered.groups(outputs)))
+
+    def answers(self, counts: NDArray[Any]) -> NDArray[Any]:
+        """Of the counts of all signals in a row, those of the first one: what was answered, exactly one bin for each row."""
+        return counts[..., : len(next(iter(self.profiles.values())).counts)]
 
     def split(self, counts: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """The counts of each signal out of those in a row."""
@@ -129,15 +143,15 @@ class Reference:
 
 @dataclass(frozen=True)
 class Samples:
-    """Held-back rows kept beside the profile, to try the model with: `inputs` (n, …), `labels` (n,) class numbers."""
+    """Held-back rows kept beside the profile, to try the model with: `inputs` (n, …), `labels` (n,) class numbers or values."""
 
     inputs: NDArray[Any]
-    labels: IntArray
+    labels: NDArray[Any]
 
 
 def _edges(name: str, values: FloatArray, batch: Batch, fitted: Fitted) -> FloatArray:
-    if name == "class":
-        return class_edges(batch.probabilities.shape[1])
+    if name == fitted.answered.name:
+        return fitted.answered.edges(batch.outputs)
     return fitted.columns.edges(name, values) if fitted.columns and is_column(name) else quantile_edges(values)
 
 
@@ -181,11 +195,12 @@ def _from_arrays(arrays: Arrays) -> Reference:
     def parts(kinds: dict[str, Any]) -> dict[str, Any]:
         return {name: kind.from_arrays(within) for name, kind in kinds.items() if (within := _within(name, arrays))}
 
+    names = list(map(str, arrays["signals"]))
     return Reference(
         int(arrays["rows"]),
-        {name: Profile(arrays[f"{name}/edges"], arrays[f"{name}/counts"]) for name in map(str, arrays["signals"])},
+        {name: Profile(arrays[f"{name}/edges"], arrays[f"{name}/counts"]) for name in names},
         {check: int(rows) for check, rows in _within("quality", arrays).items()},
-        Fitted(**parts(_FITTED)),
+        Fitted(**parts(_FITTED), answered=VALUES if names[:1] == [VALUES.name] else CLASSES),
         **parts(_OWN),
     )
 

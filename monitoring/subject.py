@@ -8,8 +8,13 @@ from functools import cached_property
 
 from models.manifest import Manifest
 from models.store import Published
-from monitoring.counts.layout import Layout, label_layout, variant_layout
+from monitoring.accuracy.estimation import Estimate
+from monitoring.arrays import FloatArray
+from monitoring.counts.layout import Layout, variant_layout
 from monitoring.reference import Reference, read_reference
+from monitoring.tasks.classification import Classification
+from monitoring.tasks.regression import Regression
+from monitoring.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,16 @@ class Subject:
         return variant_layout(self.reference)
 
     @cached_property
-    def label_layout(self) -> Layout:
-        return label_layout(len(self.manifest.classes))
+    def task(self) -> Task:
+        metrics, reference = self.manifest.variant(self.variant).metrics, self.reference
+        if self.manifest.task == "regression":
+            return Regression(metrics.get("mae"), reference.residuals)
+        return Classification(self.manifest.classes, metrics.get("accuracy"), reference.calibration)
+
+    def estimated(self, counts: FloatArray) -> Estimate | None:
+        """How right the answers are that `counts` are of, without labels; None where that cannot be told."""
+        parts = self.layout.split(counts)
+        return self.task.estimated(self.reference.answers(parts["signals"]), parts)
 
 
 def fingerprint(key: str) -> bytes:

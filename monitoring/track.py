@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from monitoring.accuracy.confusion import Labels, add_labels
+from monitoring.accuracy.labels import Labels
 from monitoring.arrays import Arrays, FloatArray
 from monitoring.drift.alarm import Promise, Vigil
 from monitoring.drift.evidence import Evidence
@@ -35,24 +35,25 @@ class Track:
 
     @classmethod
     def start(cls, subject: Subject, now: float) -> Track:
-        counts, labels = np.zeros(subject.layout.size), np.zeros(subject.label_layout.size)
+        counts, labels = np.zeros(subject.layout.size), np.zeros(subject.task.label_layout.size)
         vigil = Vigil.start(streams_of(subject), now, totals(subject, counts, labels))
-        return cls(counts, labels, History.empty(len(counts) + len(labels)), Cohorts.empty(), 0.0, vigil)
+        return cls(counts, labels, History.empty(len(counts) + len(labels)), Cohorts.empty(subject.task.width), 0.0, vigil)
 
     def fits(self, subject: Subject) -> bool:
         """Whether it was laid out as the subject is: another release of the program may count other things."""
-        sizes = len(self.counts), len(self.labels), len(self.vigil.evidence.null)
-        return sizes == (subject.layout.size, subject.label_layout.size, len(streams_of(subject).reference))
+        sizes = len(self.counts), len(self.labels), self.cohorts.counts.shape[1], len(self.vigil.evidence.null)
+        task = subject.task
+        return sizes == (subject.layout.size, task.label_layout.size, 1 + task.width, len(streams_of(subject).reference))
 
     def advance(self, subject: Subject, now: float, counts: FloatArray, labels: Labels) -> Track:
         """The track at `now`, with the total `counts` and the `labels` that came since it was last moved."""
-        labelled = add_labels(subject.label_layout, self.labels, labels)
+        labelled = subject.task.add_labels(self.labels, labels)
         fresh = predictions(subject, counts) - predictions(subject, self.counts)
         return Track(
             counts,
             labelled,
             self.history.record(now, np.concatenate([counts, labelled])),
-            self.cohorts.add(max(fresh, 0.0), now, labels.predicted_at, labels.right),
+            self.cohorts.add(max(fresh, 0.0), now, labels.predicted_at, subject.task.sums(labels)),
             now if fresh or len(labels) or not self.moved_at else self.moved_at,
             self.vigil,
         )
@@ -99,5 +100,5 @@ def _within(arrays: Arrays, prefix: str) -> Arrays:
 
 
 def predictions(subject: Subject, counts: FloatArray) -> float:
-    """Rows answered: every row has exactly one predicted class."""
-    return float(subject.reference.split(subject.layout.split(counts)["signals"])["class"].sum())
+    """Rows answered."""
+    return float(subject.reference.answers(subject.layout.split(counts)["signals"]).sum())

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from monitoring.accuracy.calibration_error import CalibrationError, calibration_error
-from monitoring.accuracy.class_scores import ClassScores, class_scores
-from monitoring.accuracy.confusion import accuracy, hits_and_rows
 from monitoring.accuracy.delay import Delay, delay
-from monitoring.accuracy.estimation import Estimate, estimate
-from monitoring.accuracy.wilson import Interval
+from monitoring.accuracy.labels import labelled_rows
 from monitoring.arrays import FloatArray
 from monitoring.counts.layout import DELAY_BOUNDS
 from monitoring.drift.alarm import Promise, Vigil
@@ -20,7 +17,10 @@ from monitoring.drift.psi import enough, psi, psi_limit
 from monitoring.drift.streams import streams_of
 from monitoring.incidents.files import incident_name
 from monitoring.reference import Reference
+from monitoring.signals.columns import is_column, missing
 from monitoring.subject import Subject
+from monitoring.tasks.classification import ClassificationScores
+from monitoring.tasks.regression import RegressionScores
 from monitoring.track import Track, predictions
 from monitoring.windows import WINDOWS
 
@@ -38,25 +38,36 @@ class Drift:
 
 
 @dataclass(frozen=True)
+class ColumnShares:
+    """Of the rows of a column of a table: the share without a value, and that with a category training did not know; None for numbers."""
+
+    name: str
+    missing: float
+    unseen: float | None
+
+
+@dataclass(frozen=True)
 class Window:
     """What is known of the last `seconds`. None is "not enough data", never 0.
 
-    `labels`, `accuracy`, `label_delay`, `calibration_error` and `class_scores` are about the labels that arrived in the window, whenever
-    their predictions were made; `coverage` and `accuracy_by_prediction_time` about the predictions made in it, as far as they have labels
-    by now; `estimated` about the same predictions without any label.
+    `labels` and `label_delay` are about the labels that arrived in the window, whenever their predictions were made; `coverage` about the
+    predictions made in it, as far as they have labels by now; `scores` are those of the task.
     """
 
     seconds: float
     predictions: int
     labels: int
-    accuracy: Interval | None
     coverage: float | None
-    accuracy_by_prediction_time: Interval | None
     label_delay: Delay | None
-    calibration_error: CalibrationError | None
-    class_scores: ClassScores
-    estimated: Estimate | None
+    scores: ClassificationScores | RegressionScores
     drift: tuple[Drift, ...]
+    columns: tuple[ColumnShares, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it: the scores of the task beside all else."""
+        whole = dataclasses.asdict(self)
+        scores: dict[str, Any] = whole.pop("scores")
+        return whole | scores
 
 
 def windows(subject: Subject, track: Track, now: float) -> dict[str, Window]:
@@ -65,26 +76,27 @@ def windows(subject: Subject, track: Track, now: float) -> dict[str, Window]:
 
 
 def _window(subject: Subject, track: Track, now: float, seconds: float) -> Window:
-    counts, labels = track.increase(now, seconds)
-    parts = subject.label_layout.split(labels)
+    (counts, labels), task = track.increase(now, seconds), subject.task
+    parts = task.label_layout.split(labels)
     return Window(
         seconds,
         round(predictions(subject, counts)),
-        round(hits_and_rows(parts)[1]),
-        accuracy(parts),
+        round(labelled_rows(parts)),
         track.cohorts.coverage(now, seconds),
-        track.cohorts.accuracy(now, seconds),
         delay(DELAY_BOUNDS, parts["delay"], float(parts["delay_sum"][0])),
-        calibration_error(*parts["calibration"]),
-        class_scores(parts),
-        _estimate(subject, counts),
+        task.scores(parts, track.cohorts.lately(now, seconds), subject.estimated(counts)),
         tuple(_drift(subject, counts)),
+        tuple(_columns(subject.reference, subject.layout.split(counts)["signals"])),
     )
 
 
-def _estimate(subject: Subject, counts: FloatArray) -> Estimate | None:
-    calibration, parts = subject.reference.calibration, subject.layout.split(counts)
-    return estimate(calibration, subject.reference.split(parts["signals"])["class"], parts["estimates"]) if calibration else None
+def _columns(reference: Reference, signals: FloatArray) -> Iterator[ColumnShares]:
+    columns = reference.fitted.columns
+    for name, counts in reference.split(signals).items() if columns else ():
+        if columns and is_column(name) and counts.any():
+            column = name.partition(":")[2]
+            known = columns.categories[column] is not None
+            yield ColumnShares(column, missing(counts), columns.unseen(name, counts) if known else None)
 
 
 def _drift(subject: Subject, counts: Any) -> list[Drift]:
@@ -112,18 +124,18 @@ def _embedding(reference: Reference, waves: Any) -> Drift:
 def monitor(subject: Subject, track: Track, promise: Promise, now: float) -> dict[str, Any]:
     """The JSON of /monitor for one subject."""
     shown = windows(subject, track, now)
-    classes = subject.manifest.classes
-    answered = subject.reference.split(subject.layout.split(track.counts)["signals"])["class"]
-    labels = subject.label_layout.split(track.labels)
-    matched = round(hits_and_rows(labels)[1])
+    answered = subject.task.answers(subject.reference.answers(subject.layout.split(track.counts)["signals"]))
+    labels = subject.task.label_layout.split(track.labels)
     return {
         "model": subject.manifest.name,
         "version": str(subject.manifest.version),
         "variant": subject.variant,
-        "classes": classes,
+        "task": subject.manifest.task,
+        "kind": subject.manifest.input.kind,
+        "classes": subject.manifest.classes,
         "time": now,
         "reference_rows": subject.reference.rows,
-        "windows": {name: dataclasses.asdict(window) for name, window in shown.items()},
+        "windows": {name: window.to_dict() for name, window in shown.items()},
         "alarm": _alarm(subject, track.vigil),
         "alarms": _alarms(subject, track.vigil, promise),
         "evidence": {
@@ -133,10 +145,10 @@ def monitor(subject: Subject, track: Track, promise: Promise, now: float) -> dic
             "log_evidence": finite(float(track.vigil.evidence.log_total)),
         },
         "totals": {
-            "predictions": {label: round(rows) for label, rows in zip(classes, answered.tolist(), strict=True)},
-            "feedback": {"matched": matched},
+            "predictions": {label or "all": round(rows) for label, rows in answered.items()},
+            "feedback": {"matched": round(labelled_rows(labels))},
         },
-        "confusion": {"classes": classes, "counts": labels["confusion"].astype(int).tolist()} if "confusion" in labels else None,
+        "confusion": subject.task.confusion(labels),
     }
 
 

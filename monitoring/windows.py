@@ -8,9 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from monitoring.accuracy.wilson import Interval, wilson
 from monitoring.arrays import FloatArray, IntArray
 
 #: The windows that are shown, in seconds.
@@ -69,28 +67,29 @@ _BUCKETS = int(max(WINDOWS.values()) / _BUCKET_SECONDS) + 1
 
 @dataclass(frozen=True)
 class Cohorts:
-    """Predictions by the time they were made, how many of those have a label by now, and how many of these were right.
+    """Predictions by the time they were made, how many of those have a label by now, and what these say of how right they were.
 
-    `numbers` (b,) says which bucket of time a row holds; `counts` (b, 3) the predictions, their labels and their hits.
+    `numbers` (b,) says which bucket of time a row holds; `counts` (b, 1 + width) the predictions, and the sums of what a task makes of
+    their labels (`Task.sums`), of which the first is their number.
     """
 
     numbers: IntArray
     counts: FloatArray
 
     @classmethod
-    def empty(cls) -> Cohorts:
-        return cls(np.full(_BUCKETS, -1, dtype=np.int64), np.zeros((_BUCKETS, 3)))
+    def empty(cls, width: int) -> Cohorts:
+        return cls(np.full(_BUCKETS, -1, dtype=np.int64), np.zeros((_BUCKETS, 1 + width)))
 
-    def add(self, predictions: float, now: float, labelled_predicted_at: FloatArray, right: NDArray[np.bool_]) -> Cohorts:
-        """With `predictions` made now, and labels for predictions made at those times, which were right or not.
+    def add(self, predictions: float, now: float, labelled_predicted_at: FloatArray, sums: FloatArray) -> Cohorts:
+        """With `predictions` made now, and labels for predictions made at those times (n,), which add `sums` (n, width).
 
         Labels of predictions older than the ring are left out.
         """
         numbers, counts = self.numbers.copy(), self.counts.copy()
         current = int(now // _BUCKET_SECONDS)
         made = np.append((labelled_predicted_at // _BUCKET_SECONDS).astype(np.int64), current)
-        amounts = np.zeros((len(made), 3))
-        amounts[:-1, 1], amounts[:-1, 2], amounts[-1, 0] = 1, right, predictions
+        amounts = np.zeros((len(made), counts.shape[1]))
+        amounts[:-1, 1:], amounts[-1, 0] = sums, predictions
         fits = (made > current - _BUCKETS) & (made <= current)
         made, amounts = made[fits], amounts[fits]
         places = made % _BUCKETS
@@ -102,19 +101,18 @@ class Cohorts:
 
     def coverage(self, now: float, seconds: float) -> float | None:
         """Share of the predictions of the last `seconds` that have a label by now; None without predictions."""
-        predictions, labels, _ = self._within(now, seconds)
+        predictions, labels = self._within(now, seconds)[:2].tolist()
         return min(1.0, float(labels / predictions)) if predictions else None
 
-    def accuracy(self, now: float, seconds: float) -> Interval | None:
-        """Accuracy of the predictions of the last `seconds` by the labels they have by now; None without labels."""
-        _, labels, hits = self._within(now, seconds)
-        return wilson(hits, labels) if labels else None
+    def lately(self, now: float, seconds: float) -> FloatArray:
+        """The sums (width,) of the labels that the predictions of the last `seconds` have by now."""
+        return self._within(now, seconds)[1:]
 
-    def labelled(self, after: float, until: float) -> tuple[float, float]:
-        """Of the predictions made between two times: how many have a label by now, and how many of these were right. To ten seconds."""
+    def labelled(self, after: float, until: float) -> FloatArray:
+        """The same of the predictions made between two times. To ten seconds."""
         inside = (self.numbers > after // _BUCKET_SECONDS) & (self.numbers <= until // _BUCKET_SECONDS)
-        _, labels, hits = self.counts[inside].sum(axis=0).tolist()
-        return labels, hits
+        sums: FloatArray = self.counts[inside].sum(axis=0)[1:]
+        return sums
 
     def _within(self, now: float, seconds: float) -> FloatArray:
         inside = self.numbers > (now - seconds) // _BUCKET_SECONDS

@@ -17,7 +17,6 @@ from tests.live_server import LiveServer, running
 from tests.made import Made, make_run
 from tests.small_models import Data
 
-
 #: Fixtures that take so long to make that all tests which use one run in the same process of a divided run.
 _COSTLY = ("made", "trained")
 
@@ -42,6 +41,20 @@ def shelf(digits8: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
     small_models.publish(store, "digits8", digits8, root.parent / "a")
     small_models.publish(store, "digits8", digits8, root.parent / "b", regularization=0.01)
     small_models.publish(store, "iris", small_models.iris(), root.parent / "c")
+    return root
+
+
+@pytest.fixture(scope="session")
+def patients() -> Data:
+    return small_models.diabetes()
+
+
+@pytest.fixture(scope="session")
+def other_shelf(patients: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of what is not images: diabetes/1, a regression of a table, and rows/1, classes of sequences of whole numbers."""
+    root = tmp_path_factory.mktemp("other") / "store"
+    small_models.publish(Store(root), "diabetes", patients, root.parent / "a")
+    small_models.publish(Store(root), "rows", small_models.digit_rows("int32"), root.parent / "b")
     return root
 
 

@@ -56,7 +56,7 @@ def test_an_unknown_model_is_one_sentence(shelf: Path, capsys: pytest.CaptureFix
 def test_kolmogorov_smirnov_is_that_of_scipy(deployment: Deployment, drawn: np.ndarray) -> None:
     clean = deployment.world.clean
     found = KolmogorovSmirnov().paths(deployment, clean, drawn)[1, 0, -1]
-    live, reference = (clean.batch.probabilities[rows] for rows in (drawn[0, -20:].ravel(), deployment.drawn))
+    live, reference = (clean.batch.outputs[rows] for rows in (drawn[0, -20:].ravel(), deployment.drawn))
     expected = [stats.ks_2samp(live[:, column], reference[:, column]).statistic for column in range(10)]
     assert found == pytest.approx(max(expected), abs=1e-5)
 

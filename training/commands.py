@@ -10,11 +10,14 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models.commands import add_store, open_store
 from models.store import Published, Store, check_name
 from training.errors import TrainingError
+
+if TYPE_CHECKING:  # it loads Keras
+    from training.train import Trained
 
 _NEEDED = ("keras", "tensorflow", "onnx", "h5py", "mlxtend", "tqdm", "pandas", "fastparquet", "scipy")
 
@@ -37,6 +40,9 @@ def configure_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", choices=("classification", "regression"), help="what the target is (default: as it looks)")
     parser.add_argument("--kind", choices=("image", "tensor", "sequence"), help="what x of a .npz file is (default: as it looks)")
     parser.add_argument("--folds", type=int, metavar="K", help="cross-validate on K folds first, to know how much of a score is luck")
+    parser.add_argument("--find-learning-rate", action="store_true", help="take the learning rate that a range test suggests")
+    parser.add_argument("--find-batch-size", action="store_true", help="take the batch size from which on more brings no more speed")
+    parser.add_argument("--devices", type=int, default=0, metavar="N", help="spread each batch over N devices (default: all GPUs)")
     add_store(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -49,33 +55,38 @@ def train(arguments: argparse.Namespace) -> None:
     from training.recipe import default_recipe, read_recipe
 
     started = time.monotonic()
-    source = read_recipe(arguments.recipe or default_recipe(arguments.data), arguments.set)
+    source = read_recipe(arguments.recipe, arguments.set) if arguments.recipe else None
     if arguments.name is not None:
         check_name(arguments.name)
     store = open_store(arguments)
     store.check_writable()
     _need_the_extra()
     dataset = load(arguments.data, Wanted(arguments.target, arguments.task, arguments.kind))
+    problem = dataset.problem
+    source = source or read_recipe(default_recipe(arguments.data, problem.input.kind, problem.task), arguments.set)
     name = check_name(arguments.name or dataset.name)
     if arguments.folds is not None:
         dataset.folds(arguments.folds, source.recipe.seed, source.recipe.max_rows)  # raises if they cannot be made
     signal.signal(signal.SIGTERM, _stop)  # so that the temporary folders go, too
 
-    load_keras_quietly()
-    from training.fitting.folds import cross_validate
+    load_keras_quietly(arguments.devices)
     from training.fitting.progress import Progress
     from training.train import train as run
 
     try:
-        progress = Progress()
-        folds = None if arguments.folds is None else cross_validate(source.recipe, dataset, arguments.folds, progress)
-        published = run(source, dataset, name, store, progress, folds)
+        trained = run(source, dataset, name, store, Progress(), _to_find(arguments), arguments.folds or 0, arguments.devices)
     except OSError as error:
         raise TrainingError(f"training cannot use its work folder: {error}; set TMPDIR to one with room") from error
-    result = _result(published, store, time.monotonic() - started)
-    if folds:
-        result["folds"] = dataclasses.asdict(folds)
-    print(json.dumps(result, ensure_ascii=False) if arguments.json else _summary(published, result) + (f"\n{folds}" if folds else ""))
+    result = _result(trained.published, store, time.monotonic() - started)
+    if trained.folds:
+        result["folds"] = dataclasses.asdict(trained.folds)
+    print(json.dumps(result, ensure_ascii=False) if arguments.json else _summary(trained, result))
+
+
+def _to_find(arguments: argparse.Namespace) -> list[str]:
+    """The batch size first: the learning rate belongs to it."""
+    wanted = {"batch_size": arguments.find_batch_size, "learning_rate": arguments.find_learning_rate}
+    return [key for key, asked in wanted.items() if asked]
 
 
 def _need_the_extra() -> None:
@@ -100,7 +111,7 @@ def _result(published: Published, store: Store, seconds: float) -> dict[str, Any
         "variants": [
             {
                 "name": variant.name,
-                "accuracy": variant.metrics["accuracy"].value,
+                **{name: metric.value for name, metric in variant.metrics.items()},
                 "bytes": variant.bytes,
                 "latency_seconds": variant.latency_seconds.batch,
                 "published": variant.published,
@@ -111,17 +122,20 @@ def _result(published: Published, store: Store, seconds: float) -> dict[str, Any
     }
 
 
-def _summary(published: Published, result: dict[str, Any]) -> str:
-    manifest = published.manifest
+def _summary(trained: Trained, result: dict[str, Any]) -> str:
+    published, manifest = trained.published, trained.published.manifest
     lines = [f"{manifest.name}/{manifest.version} is published in {published.folder} after {result['seconds']:.0f} s"]
     for variant in manifest.variants:
-        accuracy, batch = variant.metrics["accuracy"], variant.latency_seconds.batch
+        batch = variant.latency_seconds.batch
+        scores = ", ".join(f"{name} {it.value:.4f} ({it.lower:.4f} to {it.upper:.4f})" for name, it in variant.metrics.items())
         mark = "*" if variant.name == manifest.default_variant else ""
         lines.append(
-            f"  {variant.name + mark:<13} accuracy {accuracy.value:.4f} ({accuracy.lower:.4f} to {accuracy.upper:.4f}), "
+            f"  {variant.name + mark:<13} {scores}, "
             f"{variant.bytes / 1e3:,.0f} kB, {batch['1'] * 1e3:.3f} ms at batch 1, {batch['32'] * 1e3:.3f} ms at batch 32"
             + ("" if variant.published else f"; not published: {variant.reason}")
         )
     lines.append("  * served by default")
+    if trained.folds:
+        lines.append(str(trained.folds))
     following = f"veleta promote {manifest.name} {manifest.version}" if not result["live"] else "veleta serve"
     return "\n".join([*lines, f"{'It is live' if result['live'] else 'Another version is live'}; next: {following}"])

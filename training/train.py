@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 from models.manifest import Manifest, digest
 from models.store import Published, Store
 from training.compression.variants import shrink, write_variants
-from training.data.duplicates import duplicates
 from training.data.parts import DataSet
 from training.fitting.attempt import attempt
-from training.fitting.fit import one_hot
-from training.fitting.folds import CrossValidation
+from training.fitting.find import found
+from training.fitting.fit import targets_of
+from training.fitting.folds import CrossValidation, cross_validate
 from training.fitting.progress import Progress
+from training.networks.base import with_base
+from training.networks.servable import check_servable
 from training.publishing.calibrate import calibrate
 from training.publishing.card import Card, write_card
 from training.publishing.describe import describe, judge
@@ -31,27 +35,47 @@ from training.recipe import Source
 _FILES = ("model.json", "model.h5", "reference.npz", "card.html")
 
 
-def train(source: Source, dataset: DataSet, name: str, store: Store, progress: Progress, folds: CrossValidation | None = None) -> Published:
+@dataclass(frozen=True)
+class Trained:
+    """What came of a training: the published version and, if it was asked for, the cross-validation of its recipe."""
+
+    published: Published
+    folds: CrossValidation | None
+
+
+def train(
+    source: Source,
+    dataset: DataSet,
+    name: str,
+    store: Store,
+    progress: Progress,
+    find: Collection[str] = (),
+    folds: int = 0,
+    devices: int = 0,
+) -> Trained:
     """Train the recipe on a data set and publish the result as the next version of `name`. Raises VeletaError.
 
-    `folds` is for the card: what cross-validation said of the recipe before.
+    `find` names values of the recipe that are measured first (see training.fitting.find); `folds` of a cross-validation that comes
+    before the training, 0 for none; `devices`: how many share the work.
     """
-    recipe = source.recipe
+    check_servable(source.recipe)
 
     # Data
-    split = dataset.split(recipe.seed, recipe.max_rows)
-    problem = split.problem
-    classes = len(dataset.classes)
+    split = dataset.split(source.recipe.seed, source.recipe.max_rows)
+    problem, classes = split.problem, len(split.problem.classes)
     progress.say(f"{dataset.name}: " + ", ".join(f"{rows:,} {part}" for part, rows in split.rows().items()) + " rows")
-    for note in (*dataset.notes, *split.notes, *duplicates(split).sentences()):
-        progress.say(note)
+
+    # What the data can tell of the recipe
+    source = found(source, find, with_base(source.recipe, store), problem, split, progress)
+    recipe = with_base(source.recipe, store)
+    validated = cross_validate(recipe, dataset, folds, progress) if folds else None
 
     # Network and fit
-    attempted = attempt(recipe, problem, split, progress)
+    attempted = attempt(recipe, problem, split, progress, devices=devices)
     network, history = attempted.network, attempted.history
 
     # Compress
-    pruned, tuning = shrink(network, recipe, split, one_hot(split.train.y, classes), progress)
+    pruned, tuning = shrink(network, recipe, problem, split, targets_of(split.train.y, classes), progress)
 
     with tempfile.TemporaryDirectory(prefix="veleta-train-") as folder:
         work = Path(folder)
@@ -68,7 +92,7 @@ def train(source: Source, dataset: DataSet, name: str, store: Store, progress: P
 
         # Fit what the signals need
         fitted = {
-            variant: fit_signals(path, pruned if "pruned" in variant else network, split.train, classes, recipe.seed)
+            variant: fit_signals(path, pruned if "pruned" in variant else network, split.train, classes, recipe.seed, split.columns)
             for variant, path in paths.items()
         }
 
@@ -83,7 +107,7 @@ def train(source: Source, dataset: DataSet, name: str, store: Store, progress: P
 
         def manifest(version: int) -> Manifest:
             numbered = dataclasses.replace(described, version=version)
-            write_card(work / "card.html", Card(numbered, source, dataset, history, tuning, scores, folds))
+            write_card(work / "card.html", Card(numbered, source, dataset, history, tuning, scores, validated))
             return dataclasses.replace(numbered, files={file: digest(work / file) for file in _FILES})
 
-        return store.publish(name, work, manifest)
+        return Trained(store.publish(name, work, manifest), validated)

@@ -18,12 +18,13 @@ from app.description.operation import (
     ref,
     thing,
 )
-from app.protocols.open_inference_outputs import OUTPUTS
 from app.protocols.open_inference_tensors import NUMBERS
 
 _TAG = "Open Inference v2"
 _BYTES = {"type": "string", "format": "binary"}
 _PARAMETERS = {"type": "object"}
+#: Of classes and of values; a model's metadata says which it has.
+_OUTPUTS = ("probabilities", "label", "value", "lower", "upper", "embedding", "id")
 _ADMIN = "Answers when every worker has followed. Off unless the server has an admin token, which is sent as a bearer token."
 
 SCHEMAS: dict[str, Schema] = {
@@ -36,7 +37,7 @@ SCHEMAS: dict[str, Schema] = {
         {
             "id": TEXT,
             "inputs": many(ref("InferInput"), 1),
-            "outputs": many(thing({"name": one_of(*OUTPUTS), "parameters": _PARAMETERS}, ("name",))),
+            "outputs": many(thing({"name": one_of(*_OUTPUTS), "parameters": _PARAMETERS}, ("name",))),
             "parameters": _PARAMETERS,
         },
         ("inputs",),

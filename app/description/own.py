@@ -43,6 +43,7 @@ _NAMED = Operation(
     "Predict", "Predict with a model by its name", in_json(ref("Predictions")), PREDICTION_ERRORS, _TEXT, BODIES,
     curl="curl -s -F file=@image.png {url}/predict/{name}",
 )  # fmt: skip
+_TASK = one_of("classification", "regression")
 _STATUS = thing({"status": one_of("alive"), "ready": YES_NO, "models": many({"type": "object"})})
 
 OPERATIONS: dict[str, Operation] = {
@@ -50,7 +51,7 @@ OPERATIONS: dict[str, Operation] = {
     "POST /predict/{name}": _NAMED,
     "POST /feedback": Operation(
         "Predict", "Tell the true labels of earlier predictions", in_json(ref("Results")), (*BODY_ERRORS, 503),
-        "A label that is answered with 200 is on disk, and counts once however often it is sent.",
+        "A label that is answered with 200 is on disk, and counts once however often it is sent. Of a model of regression it is a number.",
         in_json(ref("Labels")), curl='curl -s -d \'{"id": "…", "label": "7"}\' {url}/feedback',
     ),
     "GET /": Operation(
@@ -58,11 +59,12 @@ OPERATIONS: dict[str, Operation] = {
         curl="curl -s -H 'Accept: application/json' {url}/",
     ),
     "GET /monitor": Operation(
-        "Watch", "Accuracy, coverage, drift and alarms now",
+        "Watch", "Accuracy or errors, coverage, drift and alarms now",
         in_json(
             thing(
                 {
-                    "model": TEXT, "version": TEXT, "variant": TEXT, "classes": many(TEXT), "time": NUMBER, "reference_rows": WHOLE,
+                    "model": TEXT, "version": TEXT, "variant": TEXT, "task": _TASK, "kind": TEXT, "classes": many(TEXT), "time": NUMBER,
+                    "reference_rows": WHOLE,
                     "windows": {"type": "object", "additionalProperties": ref("Window")},
                     "alarms": many({"type": "object"}), "totals": {"type": "object"}, "confusion": {"type": ["object", "null"]},
                 }

@@ -22,7 +22,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "POST /v1/models/{name}:predict": Operation(
         _TAG, "Predict, in rows or in columns", in_json({"anyOf": [ref("RowAnswers"), ref("ColumnAnswers")]}), PREDICTION_ERRORS,
-        "The one output is the probabilities, and it is given bare; `signature_name` asks for more. What is not finite is written as "
+        "The one output, probabilities or the value, is given bare; `signature_name` asks for more. What is not finite is written as "
         "NaN and Infinity, as TensorFlow Serving does.",
         in_json({"anyOf": [ref("Rows"), ref("Columns")]}),
         curl="curl -s -d '{\"instances\": [{\"b64\": \"'$(base64 -w0 image.png)'\"}]}' {url}/v1/models/{name}:predict",

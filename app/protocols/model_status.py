@@ -8,7 +8,6 @@ from typing import Any
 from flask import Blueprint, Response
 from werkzeug.routing import BaseConverter
 
-from app.protocols.tensor_json import SIGNATURES
 from app.protocols.tensorflow_serving import TARGETS, find
 from app.routes import answer, service
 from app.served import Loaded
@@ -41,7 +40,7 @@ def status(**target: str) -> Response:
 def metadata(**target: str) -> Response:
     loaded = _find(target)
     manifest = loaded.published.manifest
-    signatures = {name: _signature(loaded, outputs) for name, outputs in SIGNATURES.items()}
+    signatures = {name: _signature(loaded, outputs) for name, outputs in loaded.form.signatures.items()}
     spec = {"name": manifest.name, "version": str(manifest.version)}
     return answer(
         {
@@ -64,15 +63,19 @@ def _find(target: dict[str, str]) -> Loaded:
 
 def _signature(loaded: Loaded, outputs: tuple[str, ...]) -> dict[str, Any]:
     manifest = loaded.published.manifest
-    taken, sizes = manifest.input, {"probabilities": len(manifest.classes), "embedding": loaded.predictor.features}
-    numbers = {name: _tensor(name, "float32", (None, size)) for name, size in sizes.items()}
-    texts = {name: _tensor(name, "string", (None,)) for name in ("label", "id")}
+    taken = manifest.input
+    described = {name: _output(name, *described) for name, described in loaded.form.outputs.items()}
     return {
         "inputs": {taken.name: _tensor(taken.name, taken.dtype, taken.shape)},
-        "outputs": {name: (numbers | texts)[name] for name in outputs},
+        "outputs": {name: described[name] for name in outputs},
         "method_name": "tensorflow/serving/predict",
         "methodName": "tensorflow/serving/predict",
     }
+
+
+def _output(name: str, dtype: str, size: int | None) -> dict[str, Any]:
+    """Texts are a list, one a row; numbers have an axis of their own."""
+    return _tensor(name, "string", (None,)) if dtype == "object" else _tensor(name, dtype, (None, size))
 
 
 def _tensor(name: str, dtype: str, shape: tuple[int | None, ...]) -> dict[str, Any]:

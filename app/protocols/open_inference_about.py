@@ -19,13 +19,7 @@ EXTENSIONS = ("binary_tensor_data", "classification", "model_configuration", "mo
 
 def outputs_of(loaded: Loaded) -> dict[str, tuple[str, tuple[int | None, ...]]]:
     """The outputs: name → datatype and shape."""
-    classes, features = len(loaded.subject.manifest.classes), loaded.predictor.features
-    return {
-        "probabilities": ("FP32", (None, classes)),
-        "embedding": ("FP32", (None, features)),
-        "label": ("BYTES", (None, 1)),
-        "id": ("BYTES", (None, 1)),
-    }
+    return {name: (datatype(dtype), (None, size)) for name, (dtype, size) in loaded.form.outputs.items()}
 
 
 def metadata(loaded: Loaded) -> dict[str, Any]:

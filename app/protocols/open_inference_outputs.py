@@ -1,9 +1,8 @@
 """What a model can be asked for in the Open Inference Protocol, and how it is written.
 
-    probabilities   (n, classes)
-    embedding       (n, features)
-    label           (n, 1)  the most probable class
-    id              (n, 1)  what /feedback takes
+    of classes      probabilities (n, classes), embedding (n, features), label (n, 1) the most probable class
+    of values       value, lower, upper (n, 1), embedding (n, features)
+    of both         id (n, 1) what /feedback takes
 
 Source: https://github.com/triton-inference-server/server, docs/protocol/extension_classification.md and extension_binary_data.md
 """
@@ -22,12 +21,12 @@ from werkzeug.http import parse_accept_header
 
 from app.answers import Reply, write
 from app.errors import BadInput
+from app.forms.classes import ClassForm
 from app.predictor import Answer
 from app.protocols.open_inference_tensors import datatype, parameters, shown, write_bytes, write_json
 from app.served import Loaded
 from monitoring.counts.receipt import Seal
 
-OUTPUTS = ("probabilities", "embedding", "label", "id")
 #: Below it an answer fits into one packet, and packing it costs more than it gives.
 _WORTH_PACKING_BYTES = 512
 _WBITS = {"gzip": 31, "deflate": 15}
@@ -53,12 +52,13 @@ class Said:
 
 def wanted(outputs: Any, binary: bool, loaded: Loaded) -> tuple[Wanted, ...]:
     """The outputs that are asked for; all of them if none is named. `binary` is the default of the request. Raises BadInput."""
+    known = loaded.form.outputs
     if not outputs:
-        return tuple(Wanted(name, binary) for name in OUTPUTS)
+        return tuple(Wanted(name, binary) for name in known)
     if not isinstance(outputs, list) or not all(isinstance(output, dict) for output in outputs):
         raise BadInput('the outputs are no list of objects, expected them as in [{"name": "probabilities"}]')
-    if len(outputs) > len(OUTPUTS):
-        raise BadInput(f"the request asks for {len(outputs)} outputs, the model has {len(OUTPUTS)}")
+    if len(outputs) > len(known):
+        raise BadInput(f"the request asks for {len(outputs)} outputs, the model has {len(known)}")
     return tuple(_wanted(output, binary, loaded) for output in outputs)
 
 
@@ -103,8 +103,8 @@ def _coding(accepted: str) -> str:
 
 def _wanted(output: dict[str, Any], binary: bool, loaded: Loaded) -> Wanted:
     name = output.get("name")
-    if name not in OUTPUTS:
-        raise BadInput(f"unexpected output {shown(name)}, this model has {', '.join(OUTPUTS)}")
+    if not isinstance(name, str) or name not in loaded.form.outputs:
+        raise BadInput(f"unexpected output {shown(name)}, this model has {', '.join(loaded.form.outputs)}")
     given = parameters(output, f"the output {name}")
     return Wanted(name, given.get("binary_data", binary) is True, _top(name, given.get("classification"), loaded))
 
@@ -118,28 +118,8 @@ def _top(name: str, classification: Any, loaded: Loaded) -> int:
 
 
 def _values(loaded: Loaded, answer: Answer, output: Wanted, seal: Seal, now: float) -> NDArray[Any]:
-    if output.top:
-        return _top_classes(answer.probabilities, output.top, loaded.subject.manifest.classes)
-    if output.name == "probabilities":
-        return answer.probabilities
-    if output.name == "embedding":
-        return answer.embedding
-    chosen = answer.probabilities.argmax(axis=1)
-    if output.name == "label":
-        return _column([loaded.subject.manifest.classes[number] for number in chosen])
-    best = answer.probabilities.max(axis=1)
-    mark = loaded.subject.fingerprint
-    return _column([seal.close(mark, now, int(number), float(share)) for number, share in zip(chosen, best, strict=True)])
-
-
-def _top_classes(probabilities: NDArray[np.float32], top: int, classes: tuple[str, ...]) -> NDArray[Any]:
-    """(n, top) texts "probability:class number:label", the most probable first."""
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
-    texts = [
-        [f"{row[number]:f}:{number}:{classes[number]}" for number in best] for row, best in zip(probabilities, order.tolist(), strict=True)
-    ]
-    return np.array(texts, dtype=object)
-
-
-def _column(texts: list[str]) -> NDArray[Any]:
-    return np.array(texts, dtype=object).reshape(-1, 1)
+    form = loaded.form
+    if output.top and isinstance(form, ClassForm):
+        return form.top(answer, output.top)
+    values = form.values(output.name, answer, seal, now)
+    return np.array(values, dtype=object).reshape(-1, 1) if isinstance(values, list) else values

@@ -16,22 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.answers import receipts, write
+from app.answers import write
 from app.decoding import Limits, decode, from_values, hold, read_json
 from app.errors import BadInput, OverLimit
 from app.predictor import Answer
 from app.served import Loaded
+from app.takes import Takes
 from models.manifest import Input
 from monitoring.counts.receipt import Seal
 
 _EXPECTED = 'expected {"instances": [...]} or {"inputs": [...]}'
-
-#: What may be asked for by `signature_name`, and the outputs that it gives. A Keras classifier has one output: its probabilities.
-SIGNATURES: Mapping[str, tuple[str, ...]] = {
-    "serving_default": ("probabilities",),
-    "with_embedding": ("probabilities", "embedding"),
-    "with_id": ("probabilities", "label", "id"),  # what /feedback takes
-}
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -57,30 +51,32 @@ def column_form(data: Mapping[str, Any]) -> bool:
     return "inputs" in data
 
 
-def signature(data: Mapping[str, Any]) -> tuple[str, ...]:
+def signature(data: Mapping[str, Any], loaded: Loaded) -> tuple[str, ...]:
     """The outputs that the request asks for. Raises BadInput."""
-    name = data.get("signature_name") or "serving_default"
-    if not isinstance(name, str) or name not in SIGNATURES:
-        raise BadInput(f"there is no signature {str(name)[:40]!r}; there is {', '.join(SIGNATURES)}")
-    return SIGNATURES[name]
+    name, known = data.get("signature_name") or "serving_default", loaded.form.signatures
+    if not isinstance(name, str) or name not in known:
+        raise BadInput(f"there is no signature {str(name)[:40]!r}; there is {', '.join(known)}")
+    return known[name]
 
 
-def read_rows(data: Mapping[str, Any], taken: Input, limits: Limits) -> NDArray[Any]:
+def read_rows(data: Mapping[str, Any], taken: Takes, limits: Limits) -> NDArray[Any]:
     """Rows (n, …) of a request in rows or in columns. Raises BadInput, OverLimit or Unsupported."""
     if not column_form(data):
         return read_values(data["instances"], taken, limits)
     batch = data["inputs"]
     if isinstance(batch, dict) and not _is_binary(batch):
-        batch = _named(batch, taken)
+        batch = _rows_of(batch) if taken.is_row(batch) else _named(batch, taken)
     return read_values([batch] if isinstance(batch, dict) else batch, taken, limits)
 
 
-def read_values(values: Any, taken: Input, limits: Limits) -> NDArray[Any]:
+def read_values(values: Any, taken: Takes, limits: Limits) -> NDArray[Any]:
     """Rows (n, …) of a list: arrays, binary values, or either under the input's name. Raises BadInput, OverLimit or Unsupported."""
     if not isinstance(values, list) or not values or not isinstance(values[0], dict):
         return from_values(values, taken, limits)
     if len(values) > limits.max_rows:
         raise OverLimit(f"the request has {len(values)} instances", "max_rows", limits.max_rows)
+    if taken.holds_objects(values):
+        return from_values(values, taken, limits)
     values = [value if _is_binary(value) else _named(value, taken) for value in values]
     if not _is_binary(values[0]):
         return from_values(values, taken, limits)
@@ -89,12 +85,8 @@ def read_values(values: Any, taken: Input, limits: Limits) -> NDArray[Any]:
 
 def outputs_of(loaded: Loaded, answer: Answer, names: tuple[str, ...], seal: Seal) -> dict[str, Any]:
     """The outputs of these names: arrays or lists with a value for each row."""
-    found: dict[str, Any] = {"probabilities": answer.probabilities, "embedding": answer.embedding}
-    if "label" in names:
-        found["label"] = [loaded.subject.manifest.classes[number] for number in answer.probabilities.argmax(axis=1)]
-    if "id" in names:
-        found["id"] = receipts(loaded, answer, seal, time.time())
-    return {name: found[name] for name in names}
+    now = time.time()
+    return {name: loaded.form.values(name, answer, seal, now) for name in names}
 
 
 def write_answer(outputs: Mapping[str, Any], in_columns: bool) -> bytes:
@@ -135,7 +127,14 @@ def _named(value: Any, taken: Input) -> Any:
     return value[taken.name]
 
 
-def _binary(value: Any, taken: Input, limits: Limits) -> NDArray[Any]:
+def _rows_of(columns: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a table that came as a list for each column."""
+    if not columns or not all(isinstance(values, list) for values in columns.values()) or len(set(map(len, columns.values()))) != 1:
+        raise BadInput("the columns in 'inputs' are not lists of one length, expected a value for each row in each", "shape")
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _binary(value: Any, taken: Takes, limits: Limits) -> NDArray[Any]:
     """One row out of the bytes of an image, of a .npy file or of raw values."""
     text = value["b64"] if _is_binary(value) else None
     if not isinstance(text, str):

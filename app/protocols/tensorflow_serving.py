@@ -1,7 +1,7 @@
 """TensorFlow Serving's REST API, and with it KServe's V1 protocol: predict, classify and regress.
 
 Only the live version answers: by default, by its number, as version 0 (what some clients call "latest") and by the labels `live` and
-`stable`. Verbs are read whatever their case. By default there is one output, the probabilities, and it is given bare;
+`stable`. Verbs are read whatever their case. By default there is one output, the probabilities or the value, and it is given bare;
 `signature_name` may ask for more: `with_embedding`, or `with_id`, whose ids /feedback takes.
 
 Sources: tensorflow.org/tfx/serving/api_rest; tensorflow_serving/model_servers/http_rest_api_handler.cc.
@@ -50,7 +50,7 @@ def _read(service: Service, request: Request, name: str, verb: str, version: str
 
 
 def _predict(service: Service, loaded: Loaded, data: dict[str, Any]) -> Asked:
-    outputs, in_columns = tensor_json.signature(data), tensor_json.column_form(data)
+    outputs, in_columns = tensor_json.signature(data, loaded), tensor_json.column_form(data)
     rows = service.rows(loaded, partial(tensor_json.read_rows, data))
 
     def reply(answer: Answer) -> Reply:
@@ -64,24 +64,24 @@ def _classify(service: Service, loaded: Loaded, data: dict[str, Any]) -> Asked:
     classes = loaded.published.manifest.classes
 
     def results(answer: Answer) -> list[Any]:
-        return [list(zip(classes, row, strict=True)) for row in answer.probabilities.tolist()]
+        return [list(zip(classes, row, strict=True)) for row in answer.outputs.tolist()]
 
     return _examples(service, loaded, data, results)
 
 
 def _regress(service: Service, loaded: Loaded, data: dict[str, Any]) -> Asked:
     _expect_task(loaded, "regression")
-    return _examples(service, loaded, data, lambda answer: answer.probabilities[:, 0].tolist())
+    return _examples(service, loaded, data, lambda answer: answer.outputs[:, 0])
 
 
-def _examples(service: Service, loaded: Loaded, data: dict[str, Any], results: Callable[[Answer], list[Any]]) -> Asked:
+def _examples(service: Service, loaded: Loaded, data: dict[str, Any], results: Callable[[Answer], Any]) -> Asked:
     """What classify and regress have in common: examples are features by name, and `context` holds those that all share."""
-    tensor_json.signature(data)
+    tensor_json.signature(data, loaded)
     examples, context = data.get("examples"), data.get("context", {})
     if not isinstance(examples, list) or not all(isinstance(each, Mapping) for each in [context, *examples]):
         raise BadInput(f'expected {{"examples": [{{"{loaded.published.manifest.input.name}": [...]}}, ...]}} and features by name in each')
     rows = service.rows(loaded, partial(tensor_json.read_values, [{**context, **example} for example in examples]))
-    return Asked(loaded, rows, lambda answer: Reply(tensor_json.write_numbers({"results": results(answer)}, [answer.probabilities])))
+    return Asked(loaded, rows, lambda answer: Reply(tensor_json.write_numbers({"results": results(answer)}, [answer.outputs])))
 
 
 def _expect_task(loaded: Loaded, task: str) -> None:

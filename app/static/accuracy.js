@@ -1,7 +1,7 @@
 // How right the model is, with how sure we can be of that.
 
 import { byId, setFigure, setShare, setText } from "./dom.js";
-import { count, counted, percent } from "./words.js";
+import { count, counted, figure, percent } from "./words.js";
 
 const showInterval = (accuracy) => {
   const band = byId("interval");
@@ -13,13 +13,34 @@ const NO_LABELS = "Nobody has said yet what an answer of this window really was.
 
 const intervalWords = ({ lower, upper }) => `95 % interval ${percent(lower)} to ${percent(upper)}`;
 
-export const showAccuracy = ({ predictions, labels, accuracy, coverage }) => {
+const FEW_LABELS = "Too few labels of this window say how far off the answers are.";
+
+const errorsWords = ({ mae, rmse, coverage }) => {
+  const inside = coverage ? `; ${percent(coverage.value)} of the true values lie in their 95 % interval` : "";
+  return `95 % interval ${figure(mae.lower)} to ${figure(mae.upper)}; root mean squared error ${figure(rmse.value)}${inside}`;
+};
+
+// A window of a model of regression has errors, one of classification an accuracy.
+const showRightness = ({ labels, accuracy, errors }) => {
+  const values = errors !== undefined;
+  setText(byId("accuracy-title"), values ? "Mean absolute error" : "Accuracy");
+  byId("interval").hidden = values;
+  if (values) {
+    setFigure(byId("accuracy"), errors ? figure(errors.mae.value) : "–");
+    setText(byId("accuracy-words"), errors ? errorsWords(errors) : labels ? FEW_LABELS : NO_LABELS);
+    return;
+  }
   setFigure(byId("accuracy"), accuracy ? percent(accuracy.value) : "–");
   setText(byId("accuracy-words"), accuracy ? intervalWords(accuracy) : NO_LABELS);
+  showInterval(accuracy);
+};
+
+export const showAccuracy = (window) => {
+  const { predictions, labels, coverage } = window;
+  showRightness(window);
   setFigure(byId("predictions"), count(predictions));
   setFigure(byId("labels"), count(labels));
   setFigure(byId("coverage"), coverage === null ? "–" : percent(coverage));
-  showInterval(accuracy);
 };
 
 const sum = (counts) => Object.values(counts).reduce((all, one) => all + one, 0);

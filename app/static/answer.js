@@ -1,7 +1,7 @@
 // The answer to one prediction: the label, its confidence, the probabilities as bars, and what is said about it afterwards.
 
 import { byId, make, say, setShare, setText } from "./dom.js";
-import { counted, percent } from "./words.js";
+import { counted, figure, percent } from "./words.js";
 import { makeTruth } from "./truth.js";
 
 const ALL_UP_TO = 12; // so many classes are shown in their own order; of more, the likeliest
@@ -28,6 +28,11 @@ const makeBar = ({ label, share, index }, answered) => {
   return bar;
 };
 
+// A model of regression answers a value with an interval, one of classification a label with probabilities.
+const isValue = ({ value }) => value !== undefined;
+
+const intervalOf = ({ lower, upper }) => (lower === undefined ? "" : `${figure(lower)} to ${figure(upper)}`);
+
 const isPicture = (question) => question instanceof Blob && question.type.startsWith("image/");
 
 const showPicture = (() => {
@@ -43,13 +48,19 @@ const showPicture = (() => {
 const truthWords = (truth, label) =>
   `The sample is labelled ${truth}: ${truth === label ? "the answer is right." : "the answer is wrong."}`;
 
-const noteWords = ({ truth }, { label }, others) =>
-  [truth === undefined ? "" : truthWords(truth, label), others ? `The first of ${counted(others + 1, "answer")}.` : ""].join(" ").trim();
+const errorWords = (truth, { value, lower, upper }) => {
+  const inside = lower === undefined ? "" : `, ${truth >= lower && truth <= upper ? "inside" : "outside"} the interval`;
+  return `The sample's value is ${figure(truth)}: the answer is off by ${figure(Math.abs(value - truth))}${inside}.`;
+};
+
+const noteWords = ({ truth }, prediction, others) =>
+  [truth === undefined ? "" : isValue(prediction) ? errorWords(truth, prediction) : truthWords(truth, prediction.label), others ? `The first of ${counted(others + 1, "answer")}.` : ""].join(" ").trim();
 
 const showVerdict = (prediction) => {
-  setText(byId("label"), prediction.label);
-  byId("label").classList.toggle("long", prediction.label.length > 4);
-  setText(byId("confidence"), percent(prediction.confidence));
+  const label = isValue(prediction) ? figure(prediction.value) : prediction.label;
+  setText(byId("label"), label);
+  byId("label").classList.toggle("long", label.length > 4);
+  setText(byId("confidence"), isValue(prediction) ? intervalOf(prediction) : percent(prediction.confidence));
 };
 
 const show = (state, { question, sentence = "" } = {}) => {
@@ -67,6 +78,7 @@ export const makeAnswer = (onLabelled) => {
     show("answer", request);
     showVerdict(prediction);
     const rows = rowsOf(classes, prediction.probabilities ?? []);
+    byId("bars").hidden = !rows.length;
     byId("bars").replaceChildren(...rows.map((row) => makeBar(row, prediction.class)));
     say(byId("note"), noteWords(request, prediction, others.length));
     setText(byId("answer-by"), `version ${version} · ${variant} · ${Math.round(request.milliseconds)} ms`);

@@ -17,8 +17,8 @@ const rowWords = (row) => {
 
 const figures = (row) => (known(row) ? `${small(row.value)} of ${small(row.limit)}` : counted(row.rows, "row"));
 
-const makeExplained = (signal, statistic) => {
-  const words = make("p", { className: "signal-words", hidden: true, textContent: signalWords(signal) });
+const makeExplained = (signal, statistic, kind) => {
+  const words = make("p", { className: "signal-words", hidden: true, textContent: signalWords(signal, kind) });
   const text = statistic === "psi" ? readable(signal) : `${readable(signal)} (${statistic})`;
   const name = make("button", { type: "button", className: "signal-name", textContent: text, title: words.textContent });
   name.setAttribute("aria-expanded", "false");
@@ -29,8 +29,8 @@ const makeExplained = (signal, statistic) => {
   return [name, words];
 };
 
-const makeRow = ({ signal, statistic }) => {
-  const [name, words] = makeExplained(signal, statistic);
+const makeRow = ({ signal, statistic }, kind) => {
+  const [name, words] = makeExplained(signal, statistic, kind);
   const track = make("span", { className: "track" }, make("i", { className: "fill" }), make("i", { className: "limit" }));
   const row = make("li", {}, name, track,
     make("span", { className: "signal-state" }), make("span", { className: "signal-figures" }), words);
@@ -54,15 +54,15 @@ const summary = (rows) => {
 };
 
 // Rows are kept and refilled, so that the focus and an open explanation survive the next figures.
-const syncRows = (list, rows) => {
+const syncRows = (list, rows, kind) => {
   const wanted = rows.map(({ signal, statistic }) => `${signal} ${statistic}`);
   const present = [...list.children].map((element) => element.dataset.signal);
-  if (wanted.join() !== present.join()) list.replaceChildren(...rows.map(makeRow));
+  if (wanted.join() !== present.join()) list.replaceChildren(...rows.map((row) => makeRow(row, kind)));
 };
 
-export const showDrift = (rows, window, referenceRows) => {
+export const showDrift = (rows, window, referenceRows, kind) => {
   const list = byId("drift");
-  syncRows(list, rows);
+  syncRows(list, rows, kind);
   rows.forEach((row, i) => fillRow(list.children[i], row));
   byId("drift-words").dataset.state = rows.some((row) => stateOf(row) === "over") ? "over" : "ok";
   setText(byId("drift-words"), summary(rows));

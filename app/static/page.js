@@ -8,6 +8,7 @@ import { forgetPick, makeInstance, showSamples } from "./samples.js";
 import { makeServed } from "./served.js";
 import { ServerError, getBlob, getSamples, getStatus, local, predictBytes, predictInstance } from "./server.js";
 import { startWatch } from "./watch.js";
+import { counted } from "./words.js";
 
 const SAMPLES = 24;
 const STATUS_EVERY = 5; // of the watch's turns: the rest of the status changes seldom
@@ -48,7 +49,9 @@ const setUpImages = (status, answer) => {
 const setUpInstances = (status, answer) => {
   byId("ask-instance").hidden = false;
   setText(byId("ask-title"), "Ask");
-  setText(byId("ask-hint"), `shape ${status.input.shape.join(" × ")}, ${status.input.dtype}`);
+  const columns = status.columns?.length;
+  setText(byId("ask-hint"), columns ? counted(columns, "column") : `shape ${status.input.shape.join(" × ")}, ${status.input.dtype}`);
+  setText(byId("answer-empty"), "Ask about a row, or pick a sample. The answer appears here.");
   const ask = makeAsker(status, predictInstance, answer);
   takeFiles(waysIn(), async ([file]) => { byId("instance").value = await file.text(); });
   return makeInstance((value, truth) => ask(() => value, truth), answer.failed);
@@ -67,7 +70,8 @@ const setUpAsking = async (status, answer) => {
 };
 
 const showCurl = ({ model, input }) => {
-  const body = input.kind === "image" ? "--data-binary @image.png" : "--json '{\"instances\": [[…]]}'";
+  const instance = input.kind === "tabular" ? "{…}" : "[…]";
+  const body = input.kind === "image" ? "--data-binary @image.png" : `--json '{"instances": [${instance}]}'`;
   setText(byId("curl"), `curl ${body} ${local(`predict/${model}`)}`);
 };
 

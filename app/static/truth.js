@@ -41,6 +41,20 @@ const makeList = (classes, { answered, suggested }, onPress) => {
   return [list, button];
 };
 
+const makeNumber = (suggested, onPress) => {
+  const field = make("input", { type: "number", step: "any", required: true, ariaLabel: "True value", value: suggested ?? "" });
+  const button = make("button", { type: "button", textContent: "Send" });
+  const send = () => { if (field.reportValidity()) onPress(field.valueAsNumber); };
+  button.addEventListener("click", send);
+  field.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); send(); } });
+  return [field, button];
+};
+
+const makeControls = (classes, labels, onPress) => {
+  if (!classes.length) return makeNumber(labels.suggested, onPress);
+  return classes.length <= BUTTONS_UP_TO ? classes.map((label) => makeButton(label, labels, onPress)) : makeList(classes, labels, onPress);
+};
+
 export const makeTruth = (onLabelled) => {
   let asked = null;
   const press = async (label) => {
@@ -53,10 +67,9 @@ export const makeTruth = (onLabelled) => {
     asked = id;
     tell("", "");
     const labels = { answered, suggested };
-    const few = classes.length <= BUTTONS_UP_TO;
-    const controls = few ? classes.map((label) => makeButton(label, labels, press)) : makeList(classes, labels, press);
-    byId("truth-buttons").classList.toggle("short", few && classes.every((label) => label.length < 3));
-    byId("truth-buttons").replaceChildren(...controls);
+    const short = classes.length > 0 && classes.length <= BUTTONS_UP_TO && classes.every((label) => label.length < 3);
+    byId("truth-buttons").classList.toggle("short", short);
+    byId("truth-buttons").replaceChildren(...makeControls(classes, labels, press));
   };
   return { ask };
 };

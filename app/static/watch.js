@@ -27,7 +27,7 @@ const show = (monitor, window) => {
   showAccuracy(seen);
   showTotals(monitor.totals);
   showConfusion(monitor.confusion);
-  showDrift(seen.drift, window, monitor.reference_rows);
+  showDrift(seen.drift, window, monitor.reference_rows, monitor.kind);
 };
 
 const byLength = (windows) => Object.keys(windows).sort((a, b) => windows[a].seconds - windows[b].seconds);

@@ -19,6 +19,9 @@ export const percent = (share) => {
 // PSI lives on a logarithmic scale in practice: three decimals near the limits, fewer far above.
 export const small = (value) => (value < 1 ? value.toFixed(3) : value.toFixed(value < 10 ? 2 : 0));
 
+// Values and errors in the unit of the target: as many digits as say something.
+export const figure = (value) => Number(value.toPrecision(4)).toLocaleString("en", { maximumSignificantDigits: 4 });
+
 export const times = (ratio) => `${ratio < 10 ? ratio.toFixed(1) : count(Math.round(ratio))}×`;
 
 export const readable = (name) => name.replaceAll("_", " ");
@@ -53,10 +56,11 @@ export const calmWords = (alarms, evidence) => {
   return `None.${promise}`;
 };
 
-const costWords = ({ before, estimated, labelled }) => {
+const costWords = ({ before, estimated, labelled, measure }) => {
   const now = labelled ?? estimated;
   if (!before || !now) return "";
-  return ` Accuracy ${percent(before.value)} before, ${percent(now.value)} now${labelled ? " by labels" : " as estimated"}.`;
+  const [what, words] = measure === "mae" ? ["Mean absolute error", figure] : ["Accuracy", percent];
+  return ` ${what} ${words(before.value)} before, ${words(now.value)} now${labelled ? " by labels" : " as estimated"}.`;
 };
 
 export const causeWords = ({ verdict, accuracy }) =>
@@ -64,6 +68,7 @@ export const causeWords = ({ verdict, accuracy }) =>
 
 const SIGNALS = {
   class: "Which classes are answered, and how often.",
+  value: "Which values are predicted, and how often.",
   confidence: "How sure the model is: its largest probability.",
   entropy: "How torn the model is between classes: 0 when it is certain.",
   energy: "How much the model's last layer has to say: the lower, the more it knows of this.",
@@ -80,7 +85,20 @@ const SIGNALS = {
   saturation: "How many pixels are entirely black or entirely white.",
 };
 
-export const signalWords = (signal) => SIGNALS[signal] ?? "A signal that this model is watched by.";
+// What a picture is watched by has the same names as what any other array is.
+const VALUES = {
+  mean: "The mean of all values of the input.",
+  spread: "How far the values of the input are apart: their standard deviation.",
+  lowest: "The least value of the input.",
+  highest: "The greatest value of the input.",
+  zeros: "How many values of the input are 0, as padding is.",
+  steps: "How much the input changes from one step to the next.",
+};
+
+const columnWords = (signal) => `The values of the column ${signal.slice("column:".length)}, those that are missing among them.`;
+
+export const signalWords = (signal, kind = "image") =>
+  signal.startsWith("column:") ? columnWords(signal) : (kind !== "image" && VALUES[signal]) || SIGNALS[signal] || "A signal that this model is watched by.";
 
 const OUTCOMES = {
   matched: (label) => `Counted: it was ${label}.`,

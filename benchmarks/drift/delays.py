@@ -85,7 +85,7 @@ def _row(
     say(f"{world.name}: {case.title}")
     after, before = case.answered(world, rng), rng.integers(0, len(world.labels), (len(deployments), plan.runs, SETTLING, EACH))
     drawn = [np.concatenate([calm, case.draw(world, (plan.runs, plan.shifted_ticks, EACH), rng)], axis=1) for calm in before]
-    answers = np.concatenate([world.clean.batch.probabilities, after.batch.probabilities]).argmax(axis=1)
+    answers = np.concatenate([world.clean.batch.outputs, after.batch.outputs]).argmax(axis=1)
     rows = np.concatenate([each[:, SETTLING:].ravel() for each in drawn])
     row = Row(world.name, case.title, float((answers[rows] == world.labels[rows % len(world.labels)]).mean()))
     for detector in detectors:

@@ -115,8 +115,8 @@ class KolmogorovSmirnov(Windowed):
     name = "KS on softmax"
 
     def prepare(self, deployment: Deployment, after: Answered) -> Statistic:
-        clean = deployment.world.clean.batch.probabilities
-        values, reference = np.concatenate([clean, after.batch.probabilities]), np.sort(clean[deployment.drawn], axis=0)
+        clean = deployment.world.clean.batch.outputs
+        values, reference = np.concatenate([clean, after.batch.outputs]), np.sort(clean[deployment.drawn], axis=0)
         parts = [_Steps.of(values[:, column], reference[:, column]) for column in range(values.shape[1])]
 
         def statistic(drawn: IntArray, length: int) -> FloatArray:

@@ -39,7 +39,7 @@ class Answered:
     def signals(self) -> FloatArray:
         """The numeric signals, and each class as answered or not: (n, signals)."""
         values = [value for name, value in self.looked.values.items() if name != "class"]
-        classes = np.eye(self.batch.probabilities.shape[1])[self.batch.probabilities.argmax(axis=1)]
+        classes = np.eye(self.batch.outputs.shape[1])[self.batch.outputs.argmax(axis=1)]
         return np.column_stack([*values, classes])
 
 
@@ -73,7 +73,7 @@ class World:
         drawn = rng.integers(0, len(self.labels), rows or self.subject.reference.rows)
         batch = self.clean.batch
         reference = Reference.of(
-            Batch(batch.inputs[drawn], batch.probabilities[drawn], batch.embeddings[drawn]),
+            Batch(batch.inputs[drawn], batch.outputs[drawn], batch.embeddings[drawn]),
             self.subject.manifest.input,
             dataclasses.replace(self.subject.reference.fitted, fourier=None),  # it is shown, and raises no alarm
         )
@@ -102,5 +102,5 @@ class Deployment:
 def _answered(subject: Subject, predictor: Predictor, inputs: NDArray[Any]) -> Answered:
     rows = np.ascontiguousarray(inputs, dtype=subject.manifest.input.dtype)
     answer = predictor.predict(rows)
-    batch = Batch(rows, answer.probabilities, answer.embedding)
+    batch = Batch(rows, answer.outputs, answer.embedding)
     return Answered(batch, Looked.at(batch, subject.manifest.input, subject.reference.fitted))

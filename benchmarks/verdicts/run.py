@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.verdicts.changes import Change
 from benchmarks.verdicts.world import Pool, World
-from monitoring.accuracy.confusion import Labels
+from monitoring.accuracy.labels import Labels
 from monitoring.arrays import IntArray
 from monitoring.drift.alarm import Promise
 from monitoring.incidents.incident import Incident

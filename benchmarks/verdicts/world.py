@@ -60,13 +60,13 @@ def make_pool(subject: Subject, batch: Batch, weights: FloatArray, actual: IntAr
     """Of rows that were answered; `repeats`: each is known as one that came before."""
     counts, repeated = np.zeros((len(batch), subject.layout.size)), np.array([repeats])
     for row in range(len(batch)):
-        one = Batch(batch.inputs[row : row + 1], batch.probabilities[row : row + 1], batch.embeddings[row : row + 1])
+        one = Batch(batch.inputs[row : row + 1], batch.outputs[row : row + 1], batch.embeddings[row : row + 1])
         parts = subject.layout.split(counts[row])
         for block, counted in subject.reference.count(one, subject.manifest.input, repeated).items():
             parts[block] += counted
         for check, failed in quality(one.inputs, subject.manifest.input, repeated).items():
             parts["quality"][QUALITY_CHECKS.index(check)] += failed
-    return Pool(counts, weights, batch.probabilities.argmax(axis=1), batch.probabilities.max(axis=1), actual)
+    return Pool(counts, weights, batch.outputs.argmax(axis=1), batch.outputs.max(axis=1), actual)
 
 
 @dataclass(frozen=True)
@@ -103,5 +103,5 @@ def _calibrated(reference: Reference, stored: Reference, batch: Batch, labels: I
     if stored.calibration is None:
         return reference
     confusion = np.zeros_like(stored.calibration.confusion)
-    np.add.at(confusion, (labels, batch.probabilities.argmax(axis=1)), 1)
+    np.add.at(confusion, (labels, batch.outputs.argmax(axis=1)), 1)
     return dataclasses.replace(reference, calibration=dataclasses.replace(stored.calibration, confusion=confusion))

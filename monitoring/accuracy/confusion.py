@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.accuracy.calibration_error import BINS, calibration_bins
+from monitoring.accuracy.labels import Labels
 from monitoring.accuracy.wilson import Interval, wilson
-from monitoring.arrays import FloatArray, IntArray
+from monitoring.arrays import FloatArray
 from monitoring.counts.layout import DELAY_BOUNDS, Layout, observe
 
 
-@dataclass(frozen=True)
-class Labels:
-    """Labels that came in, one row each: class numbers (n,), times in seconds since 1970 (n,), and the confidence answered (n,)."""
-
-    predicted: IntArray
-    actual: IntArray
-    predicted_at: FloatArray
-    labelled_at: FloatArray
-    confidence: FloatArray
-
-    @property
-    def right(self) -> NDArray[np.bool_]:
-        """Which of the answers the labels say were right."""
-        right: NDArray[np.bool_] = self.predicted == self.actual
-        return right
-
-    def __len__(self) -> int:
-        return len(self.predicted)
+def hits(labels: Labels) -> NDArray[np.bool_]:
+    """Which of the answers the labels say were right."""
+    right: NDArray[np.bool_] = labels.predicted == labels.actual
+    return right
 
 
 def add_labels(layout: Layout, total: FloatArray, labels: Labels) -> FloatArray:
@@ -44,15 +30,15 @@ def add_labels(layout: Layout, total: FloatArray, labels: Labels) -> FloatArray:
     """
     total = total.copy()
     parts = layout.split(total)
+    predicted, actual, right = labels.predicted.astype(np.int64), labels.actual.astype(np.int64), hits(labels)
     if "confusion" in parts:
-        np.add.at(parts["confusion"], (labels.actual, labels.predicted), 1)
+        np.add.at(parts["confusion"], (actual, predicted), 1)
     else:
-        hits = labels.right
-        for row, classes in enumerate((labels.actual[hits], labels.predicted[~hits], labels.actual[~hits])):
+        for row, classes in enumerate((actual[right], predicted[~right], actual[~right])):
             np.add.at(parts["outcomes"][row], classes, 1)
     observe(parts, "delay", DELAY_BOUNDS, np.maximum(labels.labelled_at - labels.predicted_at, 0))
     bins = calibration_bins(labels.confidence)
-    for row, weights in enumerate((None, labels.right, labels.confidence)):
+    for row, weights in enumerate((None, right, labels.confidence)):
         parts["calibration"][row] += np.bincount(bins, weights, BINS)
     return total
 

@@ -65,7 +65,7 @@ class _Ring:
     def make(cls, path: Path, rows: int, like: Batch) -> _Ring:
         """A file of empty rows; whoever reads an older one of that name goes on reading that."""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        parts = {name: getattr(like, name) for name in ("inputs", "probabilities", "embeddings")}
+        parts = {name: getattr(like, name) for name in ("inputs", "outputs", "embeddings")}
         dtype = np.dtype([("at", np.float64), *((name, part.dtype, part.shape[1:]) for name, part in parts.items())])
         staged = path.with_suffix(".new")
         os.close(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
@@ -75,11 +75,11 @@ class _Ring:
 
     def add(self, batch: Batch, now: float) -> None:
         """Rows of another shape than the first, as sequences of other lengths, are left out."""
-        if any(getattr(batch, name).shape[1:] != self.rows[name].shape[1:] for name in ("inputs", "probabilities", "embeddings")):
+        if any(getattr(batch, name).shape[1:] != self.rows[name].shape[1:] for name in ("inputs", "outputs", "embeddings")):
             return
         count = min(len(batch), len(self.rows))
         places = (self.next + np.arange(count)) % len(self.rows)
-        for name in ("inputs", "probabilities", "embeddings"):
+        for name in ("inputs", "outputs", "embeddings"):
             self.rows[name][places] = getattr(batch, name)[-count:]
         self.rows["at"][places] = now
         self.next = int(places[-1] + 1) % len(self.rows) if count else self.next
@@ -94,7 +94,7 @@ def captured(folder: Path, key: str) -> list[Captured]:
         except (OSError, ValueError, EOFError):  # its worker has just gone
             continue
         rows = rows[rows["at"] > 0]
-        found.append(Captured(rows["at"], Batch(rows["inputs"], rows["probabilities"], rows["embeddings"])))
+        found.append(Captured(rows["at"], Batch(rows["inputs"], rows["outputs"], rows["embeddings"])))
     return found
 
 

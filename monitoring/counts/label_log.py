@@ -2,6 +2,8 @@
 
 A row is written once and never changed. That a label is new, repeated or contradicts is decided by the database in the transaction
 that writes it, so it does not matter which worker gets it. Accuracy is added up from the log, never kept beside it.
+
+What was predicted and what it is are class numbers or values: SQLite keeps a number that is not whole as it is, whatever its column says.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from models.errors import VeletaError
-from monitoring.accuracy.confusion import Labels
+from monitoring.accuracy.labels import Labels
 from monitoring.counts.receipt import Receipt
 from monitoring.subject import fingerprint
 
@@ -73,8 +75,8 @@ class LabelLog:
         except (sqlite3.Error, OSError) as error:
             raise self._failure(error) from error
 
-    def add(self, labels: Sequence[tuple[Receipt, int]], labelled_at: float) -> list[str]:
-        """Remember labels (receipt, class number), all or none. `matched`, `duplicate` or `conflict` for each.
+    def add(self, labels: Sequence[tuple[Receipt, float]], labelled_at: float) -> list[str]:
+        """Remember labels (receipt, class number or value), all or none. `matched`, `duplicate` or `conflict` for each.
 
         When it returns they are on disk. Raises LogError, and then nothing was remembered.
         """
@@ -102,7 +104,7 @@ class LabelLog:
                 ).fetchall()
             except sqlite3.Error as error:
                 raise self._failure(error) from error
-        by_subject: dict[bytes, list[tuple[int, int, float, float, float]]] = {}
+        by_subject: dict[bytes, list[tuple[float, ...]]] = {}
         for _, subject, *row in rows:
             by_subject.setdefault(subject, []).append(tuple(row))
         return Tail(rows[-1][0] if rows else seq, {subject: _labels(found) for subject, found in by_subject.items()})
@@ -116,7 +118,7 @@ class LabelLog:
         with self._lock:
             self._database.close()
 
-    def _add(self, receipt: Receipt, actual: int, labelled_at: float) -> str:
+    def _add(self, receipt: Receipt, actual: float, labelled_at: float) -> str:
         cursor = self._database.execute(
             "INSERT INTO labels (mark, subject, predicted, actual, confidence, predicted_at, labelled_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (mark) DO NOTHING",
@@ -131,8 +133,7 @@ class LabelLog:
         return LogError(f"the event store {self._path} cannot be used: {error}; choose another with --events FILE or VELETA_EVENTS")
 
 
-def _labels(rows: Iterable[tuple[int, int, float, float, float]]) -> Labels:
+def _labels(rows: Iterable[tuple[float, ...]]) -> Labels:
     columns = list(zip(*rows, strict=True)) or [()] * 5
-    predicted, actual = (np.array(column, dtype=np.int64) for column in columns[:2])
-    predicted_at, labelled_at, confidence = (np.array(column, dtype=np.float64) for column in columns[2:])
+    predicted, actual, predicted_at, labelled_at, confidence = (np.array(column, dtype=np.float64) for column in columns)
     return Labels(predicted, actual, predicted_at, labelled_at, confidence)

@@ -117,8 +117,8 @@ def variant_layout(reference: Reference) -> Layout:
 
 
 def label_layout(classes: int) -> Layout:
-    """What labels add up to: confusion[actual, predicted], or for many classes outcomes[tp fp fn, class]; their delay; and by bins of
-    the confidence answered calibration[rows hits confidences, bin].
+    """What labels of classes add up to: confusion[actual, predicted], or for many classes outcomes[tp fp fn, class]; their delay; and by
+    bins of the confidence answered calibration[rows hits confidences, bin].
     """
     outcome = {"confusion": (classes, classes)} if classes <= CONFUSION_CLASSES else {"outcomes": (3, classes)}
     return Layout({**outcome, **histogram("delay", DELAY_BOUNDS), "calibration": (3, BINS)})

@@ -4,6 +4,8 @@ So a label can be joined days later on any replica, without a row kept per predi
 
     1 format, 8 subject, 6 milliseconds since 1970, 4 predicted class, 2 confidence, 6 nonce, 16 keyed BLAKE2b over all before
 
+Beside a value, which takes the place of the class as a float of 4 bytes, there is no confidence: its two bytes are 0.
+
 The nonce tells apart two equal predictions in the same millisecond.
 """
 
@@ -18,8 +20,8 @@ import struct
 from dataclasses import dataclass, field
 from functools import cached_property
 
-_FORMAT = 1
-_BODY = struct.Struct(">B8sHIIH6s")
+_OF_CLASS, _OF_VALUE = 1, 2
+_BODY, _VALUE_BODY = struct.Struct(">B8sHIIH6s"), struct.Struct(">B8sHIfH6s")
 _MAC_BYTES = 16
 _LENGTH = _BODY.size + _MAC_BYTES
 _NONCE_BYTES, _NONCES = 6, 512
@@ -27,11 +29,11 @@ _NONCE_BYTES, _NONCES = 6, 512
 
 @dataclass(frozen=True)
 class Receipt:
-    """What an id says. `mark` is unique to it: what is remembered when its label was counted."""
+    """What an id says. `mark` is unique to it: what is remembered when its label was counted. `predicted` is a class number or a value."""
 
     subject: bytes
     predicted_at: float
-    predicted: int
+    predicted: float
     confidence: float
     mark: bytes
 
@@ -55,8 +57,19 @@ class Seal:
         """
         milliseconds = round(predicted_at * 1000)
         body = _BODY.pack(
-            _FORMAT, subject, milliseconds >> 32, milliseconds & 0xFFFFFFFF, predicted, round(confidence * 0xFFFF), self._nonce()
+            _OF_CLASS, subject, milliseconds >> 32, milliseconds & 0xFFFFFFFF, predicted, round(confidence * 0xFFFF), self._nonce()
         )
+        return _encode(body + self._mac(body))
+
+    def close_value(self, subject: bytes, predicted_at: float, predicted: float) -> str:
+        """The id of a predicted value, which is a float of 4 bytes.
+
+        >>> seal = Seal(b"secret")
+        >>> seal.open(seal.close_value(b"12345678", 1.5, -2.5)).predicted
+        -2.5
+        """
+        milliseconds = round(predicted_at * 1000)
+        body = _VALUE_BODY.pack(_OF_VALUE, subject, milliseconds >> 32, milliseconds & 0xFFFFFFFF, predicted, 0, self._nonce())
         return _encode(body + self._mac(body))
 
     def open(self, text: str) -> Receipt | None:
@@ -68,7 +81,7 @@ class Seal:
         body, mac = data[: _BODY.size], data[_BODY.size :]
         if len(data) != _LENGTH or not hmac.compare_digest(mac, self._mac(body)) or _encode(data) != text:
             return None
-        _, subject, high, low, predicted, confidence, _ = _BODY.unpack(body)
+        _, subject, high, low, predicted, confidence, _ = (_VALUE_BODY if body[0] == _OF_VALUE else _BODY).unpack(body)
         return Receipt(subject, ((high << 32) + low) / 1000, predicted, confidence / 0xFFFF, mac)
 
     def _mac(self, body: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """The streams of a subject: everything that evidence is gathered on, as counts side by side.
 
-Each signal with its bins; each check of the data, as rows that passed and rows that failed; and the labels, as right and wrong answers.
+Each signal with its bins; each check of the data, as rows that passed and rows that failed; and the errors of labelled answers, in the bins
+that the task has for them.
 Repeated rows are not counted as rows of a signal here, since they say nothing new.
 """
 
@@ -8,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitoring.accuracy.confusion import hits_and_rows
 from monitoring.arrays import FloatArray
 from monitoring.drift.evidence import Streams
 from monitoring.signals.measure import QUALITY_CHECKS
@@ -16,7 +16,7 @@ from monitoring.subject import Subject
 
 #: The checks that only count and that speak of the data. A row that comes again says nothing about the data, only about the client.
 _CHECKS = ("range", "constant")
-#: The stream of right and wrong answers, by their labels.
+#: The stream of errors, by labels.
 ERROR = "error"
 
 
@@ -26,9 +26,8 @@ def streams_of(subject: Subject) -> Streams:
     parts: dict[str, FloatArray] = {name: profile.counts.astype(np.float64) for name, profile in reference.profiles.items()}
     for check in _checks(subject):
         parts[check] = _good_and_bad(reference.rows, reference.quality[check])
-    accuracy = subject.manifest.variant(subject.variant).metrics.get("accuracy")
-    if accuracy:
-        parts[ERROR] = _good_and_bad(accuracy.rows, round(accuracy.rows * (1 - accuracy.value)))
+    if errors := subject.task.errors:
+        parts[ERROR] = errors.counts
     widths = [len(part) for part in parts.values()]
     return Streams(
         tuple(parts),
@@ -43,12 +42,11 @@ def totals(subject: Subject, counts: FloatArray, labels: FloatArray) -> FloatArr
     parts = subject.layout.split(counts)
     new = parts["signals"] - parts["repeated"]
     quality = dict(zip(QUALITY_CHECKS, parts["quality"].tolist(), strict=True))
-    rows = float(subject.reference.split(parts["signals"])["class"].sum())
-    pairs = [_good_and_bad(rows, quality[check]) for check in _checks(subject)]
-    if "accuracy" in subject.manifest.variant(subject.variant).metrics:
-        hits, labelled = hits_and_rows(subject.label_layout.split(labels))
-        pairs.append(_good_and_bad(labelled, labelled - hits))
-    return np.concatenate([new, *pairs])
+    rows = float(subject.reference.answers(parts["signals"]).sum())
+    others = [_good_and_bad(rows, quality[check]) for check in _checks(subject)]
+    if subject.task.errors:
+        others.append(subject.task.binned_errors(subject.task.label_layout.split(labels)))
+    return np.concatenate([new, *others])
 
 
 def _checks(subject: Subject) -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from monitoring.subject import Subject
 from monitoring.track import Track
@@ -15,6 +16,8 @@ from monitoring.view import Window
 
 #: The labels that say which variant a sample is about.
 MODEL = ["model", "version", "variant"]
+#: The same, and which window.
+WINDOW = [*MODEL, "window"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,15 @@ class Exported:
     @property
     def labels(self) -> list[str]:
         return [self.subject.manifest.name, str(self.subject.manifest.version), self.subject.variant]
+
+
+def gauge(name: str, text: str, values: Iterable[tuple[list[str], float | None]]) -> Metric:
+    """A gauge by window, absent where there is not enough data."""
+    family = GaugeMetricFamily(name, text, labels=WINDOW)
+    for labels, value in values:
+        if value is not None:
+            family.add_metric(labels, value)
+    return family
 
 
 def add_histogram(family: HistogramMetricFamily, labels: list[str], bounds: tuple[float, ...], counts: NDArray[Any], total: float) -> None:

@@ -10,11 +10,14 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from monitoring.accuracy.labels import labelled_rows
 from monitoring.counts.layout import BATCH_BOUNDS, CODES, DURATION_BOUNDS, FEEDBACK_RESULTS, REJECTIONS
 from monitoring.counts.shared_counts import SharedCounts, alive
 from monitoring.drift.alarm import Promise
 from monitoring.export.accuracy_families import accuracy_families
+from monitoring.export.column_families import column_families
 from monitoring.export.drift_families import drift_families
+from monitoring.export.error_families import error_families
 from monitoring.export.exported import MODEL, Exported, add_histogram
 from monitoring.export.exposition import to_text
 from monitoring.signals.measure import QUALITY_CHECKS
@@ -63,7 +66,9 @@ def _subjects(shown: list[Exported], promise: Promise) -> Iterator[Metric]:
     yield from _about(shown)
     yield from _predictions(shown)
     yield from _references(shown)
+    yield from column_families(shown)
     yield from accuracy_families(shown)
+    yield from error_families(shown)
     yield from drift_families(shown, promise)
 
 
@@ -78,7 +83,7 @@ def _about(shown: list[Exported]) -> Iterator[Metric]:
 
 
 def _predictions(shown: list[Exported]) -> Iterator[Metric]:
-    answers = CounterMetricFamily("veleta_predictions", "Rows answered, by predicted class", labels=[*MODEL, "class"])
+    answers = CounterMetricFamily("veleta_predictions", "Rows answered, by predicted class if there are classes", labels=[*MODEL, "class"])
     bins = CounterMetricFamily("veleta_signal_bin", "Rows by signal and bin of the reference", labels=[*MODEL, "signal", "bin"])
     failures = CounterMetricFamily("veleta_data_quality_failures", "Rows or requests that failed a check", labels=[*MODEL, "check"])
     outliers = CounterMetricFamily("veleta_outlier", "Rows by how far they are from their class", labels=[*MODEL, "level"])
@@ -87,15 +92,15 @@ def _predictions(shown: list[Exported]) -> Iterator[Metric]:
     batch = HistogramMetricFamily("veleta_batch_size", "Rows that one call of the model answered", labels=MODEL)
     for one in shown:
         parts = one.subject.layout.split(one.track.counts)
-        signals = one.subject.reference.split(parts["signals"])
-        for label, rows in zip(one.subject.manifest.classes, signals["class"], strict=True):
+        reference = one.subject.reference
+        for label, rows in one.subject.task.answers(reference.answers(parts["signals"])).items():
             answers.add_metric([*one.labels, label], rows)
-        for signal, counts in signals.items():
+        for signal, counts in reference.split(parts["signals"]).items():
             for number, rows in enumerate(counts):
                 bins.add_metric([*one.labels, signal, str(number)], rows)
         for check, rows in zip(QUALITY_CHECKS, parts["quality"], strict=True):
             failures.add_metric([*one.labels, check], rows)
-        if ranks := one.subject.reference.ranks:
+        if ranks := reference.ranks:
             for level, rows in zip(ranks.levels, parts["outlier"], strict=True):
                 outliers.add_metric([*one.labels, level], rows)
         add_histogram(inference, one.labels, DURATION_BOUNDS, parts["inference"], parts["inference_sum"][0])
@@ -108,15 +113,16 @@ def _references(shown: list[Exported]) -> Iterator[Metric]:
     ratio = GaugeMetricFamily("veleta_reference_bin_ratio", "Share of the reference in a bin", labels=[*MODEL, "signal", "bin"])
     rows = GaugeMetricFamily("veleta_reference_rows", "Rows of the reference", labels=MODEL)
     accuracy = GaugeMetricFamily("veleta_reference_accuracy_ratio", "Accuracy on the held-back test rows", labels=MODEL)
+    mae = GaugeMetricFamily("veleta_reference_mean_absolute_error", "Mean absolute error on the held-back test rows", labels=MODEL)
     for one in shown:
-        reference = one.subject.reference
+        reference, task = one.subject.reference, one.subject.task
         rows.add_metric(one.labels, reference.rows)
-        if tested := one.subject.manifest.variant(one.subject.variant).metrics.get("accuracy"):
-            accuracy.add_metric(one.labels, tested.value)
+        if task.tested:
+            {"accuracy": accuracy, "mae": mae}[task.measure].add_metric(one.labels, task.tested.value)
         for signal, profile in reference.profiles.items():
             for number, count in enumerate(profile.counts):
                 ratio.add_metric([*one.labels, signal, str(number)], count / reference.rows)
-    yield from (ratio, rows, accuracy)
+    yield from (ratio, rows, accuracy, mae)
 
 
 def _counter(name: str, help_text: str, label: str, values: Iterable[str], counts: Iterable[float]) -> Metric:
@@ -133,4 +139,4 @@ def _gauge(name: str, help_text: str, value: float) -> Metric:
 
 
 def _matched(subject: Subject, track: Track) -> float:
-    return float(subject.label_layout.split(track.labels)["delay"].sum())
+    return labelled_rows(subject.task.label_layout.split(track.labels))

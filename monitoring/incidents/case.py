@@ -51,8 +51,9 @@ class Case:
     """What there is to judge by.
 
     `normal` and `live` (bins,) count rows in the bins of all signals in a row; `overdispersion` says how many rows say as much as one
-    independent row, by signal; `alarmed` names the streams that show the change. `estimated` and `labelled` are the accuracy of the live
-    rows, without and by labels.
+    independent row, by signal; `alarmed` names the streams that show the change. `estimated` and `labelled` say how right the live rows
+    are, without and by labels, in shares of right answers or, where there are no `classes`, in mean absolute errors; `before`, how
+    right answers were.
     """
 
     reference: Reference
@@ -64,6 +65,7 @@ class Case:
     classes: tuple[str, ...]
     estimated: Estimate | None = None
     labelled: Interval | None = None
+    before: Interval | None = None
 
     @cached_property
     def change(self) -> Comparison:

@@ -31,7 +31,7 @@ def exhibits(found: list[Captured], since: float, case: Case, taken: Input) -> t
 
 def _weighed(found: Captured, since: float, case: Case, taken: Input) -> list[Exhibit]:
     after = found.at >= since
-    batch, at = Batch(found.batch.inputs[after], found.batch.probabilities[after], found.batch.embeddings[after]), found.at[after]
+    batch, at = Batch(found.batch.inputs[after], found.batch.outputs[after], found.batch.embeddings[after]), found.at[after]
     names = sorted(case.alarmed & case.reference.profiles.keys()) or sorted(case.reference.profiles)
     if not len(batch):
         return []
@@ -61,13 +61,20 @@ def _log_shares(counts: FloatArray) -> FloatArray:
 
 
 def _exhibit(batch: Batch, row: int, at: float, ratios: dict[str, float], classes: tuple[str, ...], taken: Input) -> Exhibit:
-    answered = int(batch.probabilities[row].argmax())
     named = sorted((name for name, ratio in ratios.items() if ratio > 0), key=lambda name: -ratios[name])[:_NAMED]
     picture = taken.kind == "image"
     values = () if picture else tuple(np.nan_to_num(batch.inputs[row].ravel()[:_VALUES]).astype(float).tolist())
     image = _thumbnail(batch.inputs[row], taken) if picture else None
-    confidence = float(np.nan_to_num(batch.probabilities[row, answered]))
-    return Exhibit(at, classes[answered], confidence, sum(ratios.values()), tuple(named), image, values)
+    label, confidence = _answer(batch.outputs[row], classes)
+    return Exhibit(at, label, confidence, sum(ratios.values()), tuple(named), image, values)
+
+
+def _answer(output: FloatArray, classes: tuple[str, ...]) -> tuple[str, float | None]:
+    """What was answered, in words, and how surely."""
+    if not classes:
+        return f"{output[0]:.4g}", None
+    answered = int(output.argmax())
+    return classes[answered], float(np.nan_to_num(output[answered]))
 
 
 def _thumbnail(pixels: NDArray[np.floating], taken: Input) -> str:

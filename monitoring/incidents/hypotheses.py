@@ -48,16 +48,17 @@ def hypotheses(case: Case) -> list[Hypothesis]:
     known = case.reference.explanations
     if known is None or not case.moved:
         return []
-    found = [_mix(case, known.by_class), *(_fault(case, name, counts) for name, counts in known.faults.items())]
+    mix = [_mix(case, known.by_class)] if len(known.by_class) else []
+    found = [*mix, *(_fault(case, name, counts) for name, counts in known.faults.items())]
     return sorted((hypothesis for hypothesis in found if hypothesis), key=lambda hypothesis: hypothesis.left)
 
 
 def _mix(case: Case, by_class: IntArray) -> Hypothesis:
     """That only the classes come in other shares."""
-    rows = case.reference.split(by_class)["class"].sum(axis=1).astype(np.float64)
+    rows = case.reference.answers(by_class).sum(axis=1).astype(np.float64)
     there = np.flatnonzero(rows)
     populations = _smooth(by_class[there], rows[there])
-    shares = proportions(case.reference.split(populations)["class"], case.reference.split(case.live)["class"])
+    shares = proportions(case.reference.answers(populations), case.reference.answers(case.live))
     independent = 1 / float((shares**2 / rows[there]).sum())
     left, doubt = _left(case, shares @ populations, dict.fromkeys(case.reference.profiles, independent))
     return Hypothesis("mix", left, doubt, _mix_words(case, shares, rows[there] / rows.sum(), there))
@@ -65,7 +66,7 @@ def _mix(case: Case, by_class: IntArray) -> Hypothesis:
 
 def _fault(case: Case, name: str, counts: IntArray) -> Hypothesis | None:
     """That a part of the rows comes from a client that sends them in a wrong form."""
-    tried = float(case.reference.split(counts)["class"].sum())
+    tried = float(case.reference.answers(counts).sum())
     populations = np.stack([case.normal / max(1.0, _rows(case)), counts / tried])
     _, share = proportions(populations, case.live)
     if share < _LEAST_SHARE:
@@ -84,7 +85,7 @@ def _left(case: Case, expected: FloatArray, rows: dict[str, float]) -> tuple[flo
 
 
 def _rows(case: Case) -> float:
-    return float(case.reference.split(case.normal)["class"].sum())
+    return float(case.reference.answers(case.normal).sum())
 
 
 def _smooth(by_class: IntArray, rows: FloatArray) -> FloatArray:

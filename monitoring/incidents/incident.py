@@ -11,6 +11,7 @@ from models.parsing import MisfitError, parse
 from monitoring.accuracy.estimation import Estimate
 from monitoring.accuracy.wilson import Interval
 from monitoring.incidents.verdict import Verdict
+from monitoring.tasks.task import Measure
 
 FORMAT = 1
 
@@ -40,18 +41,21 @@ class Signal:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Accuracy `before`, by labels if there were any, else of the held-back rows; since then `estimated` without, `labelled` by labels."""
+    """How right the answers were `before`, by labels if there were any, else of the held-back rows; since then `estimated` without,
+    `labelled` by labels. The `measure` says what these are: shares of right answers, or mean absolute errors.
+    """
 
     before: Interval | None
     before_by_labels: bool
     estimated: Estimate | None
     labelled: Interval | None
     labels: int
+    measure: Measure = "accuracy"
 
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A captured input that speaks for the change.
+    """A captured input that speaks for the change. `label` is what was answered, a class or a value; beside a value there is no confidence.
 
     `speaks_for` is Σ ln(share since / share in the reference) of its bins over the signals that show the change, in nats; `signals` are
     those that say most. An image is a PNG as a data URL, anything else is its first values.
@@ -59,7 +63,7 @@ class Exhibit:
 
     at: float
     label: str
-    confidence: float
+    confidence: float | None
     speaks_for: float
     signals: tuple[str, ...]
     image: str | None

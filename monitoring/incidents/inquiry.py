@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from monitoring.accuracy.estimation import Estimate, estimate
-from monitoring.accuracy.wilson import Interval, wilson
+from monitoring.accuracy.estimation import Estimate
+from monitoring.accuracy.wilson import Interval
 from monitoring.arrays import FloatArray
 from monitoring.drift.alarm import Alarm, Promise
 from monitoring.drift.streams import ERROR, streams_of, totals
@@ -17,6 +17,7 @@ from monitoring.incidents.case import Case, Check
 from monitoring.incidents.direction import bin_names, moved_shares, moved_values
 from monitoring.incidents.incident import FORMAT, Accuracy, Incident, Signal
 from monitoring.incidents.verdict import verdict
+from monitoring.signals.answered import CLASSES
 from monitoring.signals.columns import is_column
 from monitoring.signals.measure import QUALITY_CHECKS
 from monitoring.subject import Subject
@@ -27,7 +28,6 @@ _BEFORE_SECONDS, _ROWS_BEFORE = 3600.0, 500
 #: Labels of predictions this old still say how right the model was before.
 _LABELS_SECONDS = 86400.0
 _REFUSING = ("type", "shape", "not_finite")
-_GOOD_AND_BAD = {ERROR: ("right", "wrong")}
 
 
 @dataclass(frozen=True)
@@ -58,20 +58,17 @@ class Inquiry:
     @property
     def labels(self) -> int:
         """How many of them have a label by now."""
-        return round(self.track.cohorts.labelled(self.alarm.since, self.now)[0])
+        return round(float(self.track.cohorts.labelled(self.alarm.since, self.now)[0]))
 
     @cached_property
     def labelled(self) -> Interval | None:
-        """Accuracy of the predictions since the change by the labels they have by now."""
-        labels, hits = self.track.cohorts.labelled(self.alarm.since, self.now)
-        return wilson(hits, labels) if labels else None
+        """How right the predictions since the change are, by the labels they have by now."""
+        return self.subject.task.figure(self.track.cohorts.labelled(self.alarm.since, self.now))
 
     @cached_property
     def estimated(self) -> Estimate | None:
         """The same without labels."""
-        calibration, parts = self.subject.reference.calibration, self.subject.layout.split(self.since[0])
-        answered = self.subject.reference.split(parts["signals"])["class"]
-        return estimate(calibration, answered, parts["estimates"]) if calibration else None
+        return self.subject.estimated(self.since[0])
 
     @cached_property
     def case(self) -> Case:
@@ -87,6 +84,7 @@ class Inquiry:
             tuple(self.subject.manifest.classes),
             self.estimated,
             self.labelled,
+            self._accuracy().before,
         )
 
     def incident(self, name: str, promise: Promise) -> Incident:
@@ -121,7 +119,7 @@ class Inquiry:
     def _normal(self) -> FloatArray:
         """The reference; if something else was normal already, what came before the change, if it was enough."""
         before = self._signals(self.before)
-        enough = self.subject.reference.split(before)["class"].sum() >= _ROWS_BEFORE
+        enough = self.subject.reference.answers(before).sum() >= _ROWS_BEFORE
         return before if self.track.vigil.adapted and enough else self._reference
 
     def _checks(self) -> dict[str, Check]:
@@ -139,11 +137,10 @@ class Inquiry:
         return found
 
     def _accuracy(self) -> Accuracy:
-        labels, hits = self.track.cohorts.labelled(self.alarm.since - _LABELS_SECONDS, self.alarm.since)
-        tested = self.subject.manifest.variant(self.subject.variant).metrics.get("accuracy")
-        held_back = Interval(tested.value, tested.lower, tested.upper) if tested else None
-        before = wilson(hits, labels) if labels else held_back
-        return Accuracy(before, labels > 0, self.estimated, self.labelled, self.labels)
+        task = self.subject.task
+        by_labels = task.figure(self.track.cohorts.labelled(self.alarm.since - _LABELS_SECONDS, self.alarm.since))
+        before = by_labels or task.tested
+        return Accuracy(before, by_labels is not None, self.estimated, self.labelled, self.labels, task.measure)
 
     def _all_signals(self) -> tuple[Signal, ...]:
         streams, evidence = streams_of(self.subject), self.track.vigil.evidence
@@ -171,9 +168,11 @@ class Inquiry:
     def _bins(self, name: str) -> tuple[tuple[str, ...], FloatArray | None]:
         """What lies in each bin of a stream, and its inner edges if it is a quantity."""
         profiles, columns = self.subject.reference.profiles, self.subject.reference.fitted.columns
+        if name == ERROR and (errors := self.subject.task.errors):
+            return errors.names if errors.edges is None else bin_names(errors.edges), errors.edges
         if name not in profiles:
-            return _GOOD_AND_BAD.get(name, ("passed", "failed")), None
-        if name == "class":
+            return ("passed", "failed"), None
+        if name == CLASSES.name:
             return tuple(self.subject.manifest.classes), None
         known = columns.categories.get(name.partition(":")[2]) if columns and is_column(name) else None
         if known is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import jinja2
 
 from monitoring.incidents.incident import Incident, Signal
-from monitoring.incidents.wording import duration, moment, percent
+from monitoring.incidents.wording import duration, in_measure, moment, percent
 
 _TEMPLATES = Path(__file__).with_name("templates")
 #: Size of a chart in its own units.
@@ -42,7 +42,7 @@ def render(incident: Incident) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"percent": percent, "duration": duration, "moment": moment, "readable": _readable}
+    environment.filters |= {"percent": percent, "duration": duration, "moment": moment, "readable": _readable, "in_measure": _in_measure}
     return environment.get_template("incident.html").render(
         incident=incident,
         style=_style(),
@@ -76,6 +76,10 @@ def _shares(counts: tuple[int, ...]) -> list[float]:
 
 def _readable(name: str) -> str:
     return name.removeprefix("column:").replace("_", " ")
+
+
+def _in_measure(value: float, measure: str) -> str:
+    return in_measure(measure, value)
 
 
 @cache

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from monitoring.accuracy.wilson import Interval
 from monitoring.incidents.case import Case
 from monitoring.incidents.hypotheses import hypotheses
 from monitoring.incidents.wording import percent
@@ -22,7 +23,7 @@ Cause = Literal["broken client", "label shift", "input shift", "concept change",
 Confidence = Literal["likely", "possible"]
 
 #: Signals of the answer alone. All others are of the input, energy and distance as the network sees it.
-_ANSWER = frozenset({"class", "confidence", "entropy"})
+_ANSWER = frozenset({"class", "confidence", "entropy", "value"})
 #: Up to so much of a change may be left unexplained.
 _LEFT = 0.15
 #: By how much the share of rows that fail a check must be up for the client to be at fault, and likely so.
@@ -94,19 +95,33 @@ def _inputs(case: Case) -> _Found | None:
     if not moved:
         return None
     more = f" and {len(moved) - 3} more" if len(moved) > 3 else ""
-    evidence = f"{', '.join(moved[:3])}{more} moved, which no other mix of the classes explains"
+    unlike = ", which no other mix of the classes explains" if case.classes else ""
+    evidence = f"{', '.join(moved[:3])}{more} moved{unlike}"
     return "input shift", "likely" if len(moved) > 1 else "possible", evidence
 
 
 def _contradicted(case: Case) -> _Found | None:
     if case.labelled is None:
         return None
-    surely = case.estimated is not None and case.labelled.upper < case.estimated.lower
+    surely, words = _by_labels(case, case.labelled) if case.classes else _errors_by_labels(case, case.labelled)
     if not surely and "error" not in case.alarmed:
         return None
-    expected = f", where the answers by themselves would give {percent(case.estimated.value)}" if case.estimated else ""
-    evidence = f"labels call {percent(case.labelled.value)} of the answers right{expected}, and neither inputs nor answers have moved"
+    evidence = f"{words}, and neither inputs nor answers have moved"
     return "concept change", "likely" if surely and not case.moved else "possible", evidence
+
+
+def _by_labels(case: Case, labelled: Interval) -> tuple[bool, str]:
+    """Whether fewer answers are right than they say themselves, and the words for it."""
+    surely = case.estimated is not None and labelled.upper < case.estimated.lower
+    expected = f", where the answers by themselves would give {percent(case.estimated.value)}" if case.estimated else ""
+    return surely, f"labels call {percent(labelled.value)} of the answers right{expected}"
+
+
+def _errors_by_labels(case: Case, labelled: Interval) -> tuple[bool, str]:
+    """Whether values are farther off than before: what they say themselves is the same everywhere. And the words for it."""
+    surely = case.before is not None and labelled.lower > case.before.upper
+    before = f", {case.before.value:.3g} before" if case.before else ""
+    return surely, f"by labels the mean absolute error is {labelled.value:.3g} now{before}"
 
 
 def _answers(case: Case) -> _Found:

@@ -14,6 +14,15 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %" if 0.0005 <= share < 0.0995 or 0.995 <= share < 0.9995 else f"{100 * share:.0f} %"
 
 
+def in_measure(measure: str, value: float) -> str:
+    """A figure of how right answers are: a share, or an error in the unit of the target.
+
+    >>> in_measure("accuracy", 0.314), in_measure("mae", 12.3456)
+    ('31 %', '12.3')
+    """
+    return percent(value) if measure == "accuracy" else f"{value:.3g}"
+
+
 def duration(seconds: float) -> str:
     """A time span in its two largest units."""
     whole = max(0, round(seconds))

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitoring.arrays import Arrays, FloatArray, IntArray
 from monitoring.signals.binning import bin_counts
@@ -36,13 +38,13 @@ class Explanations:
 
     @classmethod
     def of(
-        cls, measured: Signals, edges: Mapping[str, FloatArray], labels: IntArray, faults: Mapping[str, Signals], classes: int
+        cls, measured: Signals, edges: Mapping[str, FloatArray], labels: NDArray[Any], faults: Mapping[str, Signals], classes: int
     ) -> Explanations:
         """Of the signals `measured` on reference rows (n,) with class numbers `labels` (n,), and of those measured under each fault."""
         rows = [labels == label for label in range(classes)]
-        by_class = [np.stack([bin_counts(measured[name][chosen], cut) for chosen in rows]) for name, cut in edges.items()]
+        by_class = [np.concatenate([bin_counts(measured[name][chosen], cut) for name, cut in edges.items()]) for chosen in rows]
         return cls(
-            np.hstack(by_class),
+            np.stack(by_class) if rows else np.zeros((0, sum(len(cut) + 1 for cut in edges.values())), dtype=np.int64),
             {fault: np.concatenate([bin_counts(seen[name], cut) for name, cut in edges.items()]) for fault, seen in faults.items()},
         )
 

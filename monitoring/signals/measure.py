@@ -10,27 +10,31 @@ from numpy.typing import NDArray
 
 from models.manifest import Input
 from monitoring.arrays import FloatArray
+from monitoring.signals.answered import CLASSES, Answered
 from monitoring.signals.columns import Columns
 from monitoring.signals.energy import Head
 from monitoring.signals.fourier import Fourier
 from monitoring.signals.pixels import pixel_statistics
 from monitoring.signals.space import Space
+from monitoring.signals.values import value_statistics
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows that a model has answered: `inputs` (n, …) as it took them, `probabilities` (n, classes), `embeddings` (n, features)."""
+    """Rows that a model has answered: `inputs` (n, …) as it took them, `outputs` (n, classes) probabilities or (n, 1) values,
+    `embeddings` (n, features).
+    """
 
     inputs: NDArray[Any]
-    probabilities: FloatArray
+    outputs: FloatArray
     embeddings: FloatArray
 
     def __len__(self) -> int:
-        return len(self.probabilities)
+        return len(self.outputs)
 
     @property
     def nbytes(self) -> int:
-        return self.inputs.nbytes + self.probabilities.nbytes + self.embeddings.nbytes
+        return self.inputs.nbytes + self.outputs.nbytes + self.embeddings.nbytes
 
     @classmethod
     def together(cls, batches: list[Batch]) -> Batch:
@@ -39,19 +43,22 @@ class Batch:
             return batches[0]
         return cls(
             np.concatenate([batch.inputs for batch in batches]),
-            np.concatenate([batch.probabilities for batch in batches]),
+            np.concatenate([batch.outputs for batch in batches]),
             np.concatenate([batch.embeddings for batch in batches]),
         )
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What signals need to know of a variant beyond its answers, from its network and its training rows. What is None is not watched."""
+    """What signals need to know of a variant beyond its answers: what is answered, and from its network and its training rows. What is
+    None is not watched.
+    """
 
     head: Head | None = None
     space: Space | None = None
     fourier: Fourier | None = None
     columns: Columns | None = None
+    answered: Answered = CLASSES
 
     def place(self, embeddings: FloatArray) -> FloatArray | None:
         """Where embeddings (n, features) are in the variant's space, (n, directions); None if it has none."""
@@ -61,41 +68,28 @@ class Fitted:
 def measure(batch: Batch, taken: Input, fitted: Fitted, places: FloatArray | None = None) -> dict[str, FloatArray]:
     """Every signal of every row: name → values of shape (n,). What the model answered, then what it was shown.
 
-    class       the predicted class
-    confidence  the largest probability
-    entropy     of the probabilities, in nats
+    those of the answer itself (`monitoring.signals.answered`): the class, confidence, entropy; or the value
     energy      of the answer, in nats (`monitoring.signals.energy`)
-    distance    of the embedding to the mean of its class (`monitoring.signals.space`)
-    and, for images, those of `monitoring.signals.pixels`; for tables, those of `monitoring.signals.columns`.
+    distance    of the embedding to the mean of its class, or of all (`monitoring.signals.space`)
+    and, for images, those of `monitoring.signals.pixels`; for tables, those of `monitoring.signals.columns`; for tensors and sequences,
+    those of `monitoring.signals.values`.
 
     `places` is `fitted.place(batch.embeddings)`, for who has it already.
     """
-    signals = answer_signals(batch.probabilities)
+    signals = fitted.answered.signals(batch.outputs)
     if fitted.head:
-        signals["energy"] = fitted.head.energy(batch.probabilities, batch.embeddings)
+        signals["energy"] = fitted.head.energy(batch.outputs, batch.embeddings)
     if fitted.space:
         places = fitted.space.place(batch.embeddings) if places is None else places
-        signals["distance"] = fitted.space.distance(places, batch.probabilities.argmax(axis=1))
+        signals["distance"] = fitted.space.distance(places, fitted.answered.groups(batch.outputs))
     if taken.kind == "image":
         lowest, highest = taken.range
         signals |= pixel_statistics(batch.inputs, lowest, highest)
     if taken.kind == "tabular" and fitted.columns:
         signals |= fitted.columns.signals(batch.inputs)
+    if taken.kind in ("tensor", "sequence"):
+        signals |= value_statistics(batch.inputs)
     return signals
-
-
-def answer_signals(probabilities: FloatArray) -> dict[str, FloatArray]:
-    """Signals of the answer alone. `probabilities` has shape (n, classes).
-
-    >>> {name: value.tolist() for name, value in answer_signals(np.array([[0.5, 0.5], [0.0, 1.0]])).items()}
-    {'class': [0.0, 1.0], 'confidence': [0.5, 1.0], 'entropy': [0.6931471805599453, 0.0]}
-    """
-    logs = np.log(probabilities, out=np.zeros_like(probabilities), where=probabilities > 0)
-    return {
-        "class": probabilities.argmax(axis=1).astype(np.float64),
-        "confidence": probabilities.max(axis=1),
-        "entropy": np.abs(-(probabilities * logs).sum(axis=1)),
-    }
 
 
 #: Checks of the data that a request brings. The first three refuse the request; the others only count.

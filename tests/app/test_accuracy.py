@@ -123,4 +123,4 @@ def test_a_reference_of_an_old_version_gives_no_estimates_and_nothing_else_is_am
     assert read.reference.calibration is None
     assert isinstance(tracked, Track)
     found = windows(read, tracked, 1e10)["24h"]
-    assert found.estimated is None
+    assert found.scores.estimated is None

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from numpy.typing import NDArray
 
-from monitoring.accuracy.confusion import Labels
+from monitoring.accuracy.labels import Labels
 from monitoring.signals.measure import Batch
 from monitoring.subject import Subject
 from monitoring.track import Track
@@ -37,7 +37,7 @@ def over(app: Flask, images: Images) -> set[str]:
     counts = np.zeros(subject.layout.size)
     answer = loaded.predictor.predict(rows)
     parts = subject.layout.split(counts)
-    for block, counted in subject.reference.count(Batch(rows, answer.probabilities, answer.embedding), subject.manifest.input).items():
+    for block, counted in subject.reference.count(Batch(rows, answer.outputs, answer.embedding), subject.manifest.input).items():
         parts[block][:] = counted
     track = Track.start(subject, 1e9).advance(subject, 1e9, counts, NONE)
     shown = windows(subject, track, 1e9)["10m"]

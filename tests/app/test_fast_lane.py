@@ -102,7 +102,7 @@ def test_what_is_not_a_prediction_goes_to_flask(lane: FastLane, client: FlaskCli
 
 def test_requests_that_come_together_are_answered_together_and_each_gets_its_own(lane: FastLane, flask_app: Flask, digits8: Data) -> None:
     loaded: Loaded = flask_app.extensions["veleta"].served.get("digits8")
-    alone = loaded.predictor.predict(digits8.test_x[:100].astype(np.float32)).probabilities.argmax(axis=1).tolist()
+    alone = loaded.predictor.predict(digits8.test_x[:100].astype(np.float32)).outputs.argmax(axis=1).tolist()
     headers = {"Content-Type": "application/octet-stream"}
 
     async def together() -> list[Said]:

@@ -36,7 +36,7 @@ def table_app(shelf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def expected(app: Flask, rows: NDArray[Any]) -> NDArray[Any]:
-    probabilities: NDArray[Any] = app.extensions["veleta"].served.get().predictor.predict(rows.astype(np.float32)).probabilities
+    probabilities: NDArray[Any] = app.extensions["veleta"].served.get().predictor.predict(rows.astype(np.float32)).outputs
     return probabilities
 
 

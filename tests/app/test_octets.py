@@ -10,10 +10,10 @@ import pytest
 
 from app import decoding
 from app.errors import BadInput, OverLimit
-from models.manifest import Input
+from app.takes import Takes
 
 LIMITS = decoding.Limits(2**20, 100, 2**20)
-TAKEN = Input("x", "float32", (None, 2, 2), "tensor", (-1e9, 1e9))
+TAKEN = Takes("x", "float32", (None, 2, 2), "tensor", (-1e9, 1e9))
 LEAVES = [0, 1, 7, 255, 256, -1, True, False, None, "1", b"", 1.5, 2**70, [], {}, {"a": 1}, *[7] * 30]
 
 

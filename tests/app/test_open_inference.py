@@ -78,7 +78,7 @@ def outputs(said: Said) -> dict[str, Any]:
 
 def right(loaded: Loaded, images: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     answer = loaded.predictor.predict(images.astype(np.float32))
-    return answer.probabilities, answer.embedding
+    return answer.outputs, answer.embedding
 
 
 FORMS: dict[str, Any] = {

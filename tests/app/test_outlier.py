@@ -40,7 +40,7 @@ def test_it_is_the_share_of_the_reference_rows_that_are_less_far(client: FlaskCl
     space, ranks = reference.fitted.space, reference.ranks
     assert space is not None
     assert ranks is not None
-    distances = np.linalg.norm(space.place(answer.embedding) - space.centres[answer.probabilities.argmax(axis=1)], axis=1)
+    distances = np.linalg.norm(space.place(answer.embedding) - space.centres[answer.outputs.argmax(axis=1)], axis=1)
 
     found = [prediction["outlier"] for prediction in predictions(client, digits8.test_x[:50])]
 

@@ -46,7 +46,7 @@ def plain(said: Said) -> Said:
 @pytest.fixture
 def expected(flask_app: Flask, digits8: Data) -> tuple[NDArray[Any], NDArray[Any]]:
     answer = flask_app.extensions["veleta"].served.get("digits8").predictor.predict(digits8.test_x[:4].astype(np.float32))
-    return answer.probabilities, answer.embedding
+    return answer.outputs, answer.embedding
 
 
 def b64(content: bytes) -> dict[str, str]:

@@ -63,7 +63,7 @@ def watched(shelf: Path) -> Watched:
 
     def predict(inputs: NDArray[Any]) -> Batch:
         answer = predictor.predict(inputs.astype(np.float32))
-        return Batch(inputs.astype(np.float32), answer.probabilities, answer.embedding)
+        return Batch(inputs.astype(np.float32), answer.outputs, answer.embedding)
 
     return Watched(subject, streams_of(subject), predict, samples.inputs, samples.labels)
 
@@ -75,7 +75,7 @@ def test_rows_add_up_to_what_the_live_path_counts(watched: Watched) -> None:
     for block, counts in subject.reference.count(batch, subject.manifest.input).items():
         parts[block] += counts
     parts["quality"][-3:] = list(quality(batch.inputs, subject.manifest.input, Recent().repeats(batch.inputs)).values())
-    expected = totals(subject, live, np.zeros(subject.label_layout.size))
+    expected = totals(subject, live, np.zeros(subject.task.label_layout.size))
     np.testing.assert_array_equal(watched.rows(watched.inputs).sum(axis=0), expected)
 
 

@@ -136,7 +136,7 @@ def test_captured_rows_are_the_last_ones_and_nobody_else_may_read_them(world: Wo
     batch = world.model.batch(world.model.rows[:50])
     capture = Capture(tmp_path / "captured", 3, 20)
     for start in (0, 15, 30):
-        capture.keep(KEY, Batch(*(part[start : start + 15] for part in (batch.inputs, batch.probabilities, batch.embeddings))))
+        capture.keep(KEY, Batch(*(part[start : start + 15] for part in (batch.inputs, batch.outputs, batch.embeddings))))
     (found,) = captured(tmp_path / "captured", KEY)
 
     kept = {row.tobytes() for row in found.batch.inputs}
@@ -166,7 +166,7 @@ def test_nothing_is_captured_unless_it_is_switched_on(world: World, tmp_path: Pa
 def test_rows_of_another_length_are_left_out(world: World, tmp_path: Path) -> None:
     batch, capture = world.model.batch(world.model.rows[:5]), Capture(tmp_path / "captured", 0, 20)
     capture.keep(KEY, batch)
-    capture.keep(KEY, Batch(batch.inputs[:, :4], batch.probabilities, batch.embeddings))
+    capture.keep(KEY, Batch(batch.inputs[:, :4], batch.outputs, batch.embeddings))
     (found,) = captured(tmp_path / "captured", KEY)
     assert len(found.at) == 5
 

@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.accuracy.class_scores import class_scores
-from monitoring.accuracy.confusion import Labels, accuracy, add_labels
+from monitoring.accuracy.confusion import accuracy, add_labels
 from monitoring.accuracy.delay import delay
+from monitoring.accuracy.labels import Labels
 from monitoring.accuracy.wilson import wilson
 from monitoring.counts.layout import BATCH_BOUNDS, DELAY_BOUNDS, Layout, histogram, label_layout, observe
 from monitoring.drift.psi import ALPHA, chi2_quantile, enough, psi, psi_limit
+from monitoring.signals.answered import CLASSES
 from monitoring.signals.binning import bin_counts, class_edges, quantile_edges
-from monitoring.signals.measure import answer_signals
 from monitoring.signals.pixels import pixel_statistics
 
 
@@ -104,7 +105,7 @@ def test_classes_have_a_bin_each() -> None:
 def test_answer_signals_are_scipys() -> None:
     probabilities = np.random.default_rng(0).dirichlet(np.ones(10), 50)
 
-    signals = answer_signals(probabilities)
+    signals = CLASSES.signals(probabilities)
 
     assert signals["entropy"] == pytest.approx(scipy.stats.entropy(probabilities, axis=1))
     assert signals["confidence"].tolist() == probabilities.max(axis=1).tolist()

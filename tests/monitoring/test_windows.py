@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from monitoring.accuracy.wilson import wilson
 from monitoring.windows import WINDOWS, Cohorts, History
 
-NONE = np.empty(0, dtype=bool)
+NONE = np.empty((0, 2))
+
+
+def sums(right: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """What labels add to a cohort in a task of classes: one each, and one more for a hit."""
+    return np.stack([np.ones(len(right)), right], axis=1)
 
 
 @settings(deadline=None, max_examples=30)
@@ -57,23 +62,24 @@ def test_a_clock_that_is_set_back_does_not_break_the_windows() -> None:
 
 def test_coverage_is_the_share_of_the_windows_predictions_that_have_a_label_by_now() -> None:
     cohorts = (
-        Cohorts.empty()
+        Cohorts.empty(2)
         .add(10, 1000.0, np.array([]), NONE)
-        .add(30, 2000.0, np.array([1000.0, 1001.0, 2000.0]), np.array([True, False, True]))
+        .add(30, 2000.0, np.array([1000.0, 1001.0, 2000.0]), sums(np.array([True, False, True])))
     )
 
     assert cohorts.coverage(2000.0, 60) == pytest.approx(1 / 30)
     assert cohorts.coverage(2000.0, 3600) == pytest.approx(3 / 40)
     assert cohorts.coverage(2000.0 + 86400 * 2, 3600) is None
-    assert cohorts.accuracy(2000.0, 3600) == wilson(2, 3)
-    assert cohorts.accuracy(2000.0 + 86400 * 2, 3600) is None
+    assert cohorts.lately(2000.0, 3600).tolist() == [3, 2]
+    assert cohorts.lately(2000.0 + 86400 * 2, 3600).tolist() == [0, 0]
+    assert cohorts.labelled(990.0, 1500.0).tolist() == [2, 1]
 
 
 def test_a_label_for_a_prediction_before_the_ring_is_left_out_and_the_ring_is_reused() -> None:
-    cohorts = Cohorts.empty().add(10, 1000.0, np.array([]), NONE)
+    cohorts = Cohorts.empty(2).add(10, 1000.0, np.array([]), NONE)
     later = 1000.0 + 86400 + 30
 
-    cohorts = cohorts.add(5, later, np.array([900.0, 1000.0]), np.array([True, True]))
+    cohorts = cohorts.add(5, later, np.array([900.0, 1000.0]), sums(np.array([True, True])))
 
     assert cohorts.coverage(later, 86400) == 0.0
     assert cohorts.counts.sum() == 15
@@ -82,12 +88,12 @@ def test_a_label_for_a_prediction_before_the_ring_is_left_out_and_the_ring_is_re
 @given(st.lists(st.floats(0, 86000), min_size=1, max_size=200), st.data())
 def test_coverage_and_accuracy_by_brute_force(moments: list[float], data: st.DataObject) -> None:
     labelled = sorted(data.draw(st.lists(st.sampled_from(moments), unique=True)))
-    cohorts = Cohorts.empty()
+    cohorts = Cohorts.empty(2)
     for moment in sorted(moments):
         cohorts = cohorts.add(1, moment, np.array([]), NONE)
     now = 86400.0
     right = np.array(labelled) % 3 < 2
-    cohorts = cohorts.add(0, now, np.array(labelled), right)
+    cohorts = cohorts.add(0, now, np.array(labelled), sums(right))
 
     for seconds in WINDOWS.values():
         first = (now - seconds) // 10
@@ -95,5 +101,4 @@ def test_coverage_and_accuracy_by_brute_force(moments: list[float], data: st.Dat
         expected = len([moment for moment in labelled if moment // 10 > first]) / len(inside) if inside else None
         assert cohorts.coverage(now, seconds) == pytest.approx(expected) if expected is not None else cohorts.coverage(now, seconds) is None
         known = [moment % 3 < 2 for moment in labelled if moment // 10 > first]
-        accuracy = cohorts.accuracy(now, seconds)
-        assert accuracy == (wilson(sum(known), len(known)) if known else None)
+        assert cohorts.lately(now, seconds).tolist() == [len(known), sum(known)]

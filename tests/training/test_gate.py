@@ -32,7 +32,7 @@ def latency(one: float, many: float) -> Latency:
     ],
 )
 def test_reason(right: int, one: float, many: float, words: list[str] | None) -> None:
-    reason = reason_against(metric(right), latency(one, many), metric(970), latency(0.001, 0.010))
+    reason = reason_against({"accuracy": metric(right)}, latency(one, many), {"accuracy": metric(970)}, latency(0.001, 0.010))
     if words is None:
         assert reason is None
     else:
@@ -40,13 +40,37 @@ def test_reason(right: int, one: float, many: float, words: list[str] | None) ->
         assert all(word in reason for word in words), reason
 
 
+def _reason(right: int, of: int, rows: int) -> str | None:
+    return reason_against({"accuracy": metric(right, rows)}, latency(1, 1), {"accuracy": metric(of, rows)}, latency(1, 1))
+
+
+@pytest.mark.parametrize(
+    ("rmse", "of", "words"),
+    [
+        (10.2, 10.0, None),  # two percent are allowed
+        (10.21, 10.0, ["grows by 2.10 %", "10.21 instead of 10", "2.0 %"]),
+        (9.0, 10.0, None),
+        (0.0, 0.0, None),
+        (0.1, 0.0, ["is no longer 0"]),
+    ],
+)
+def test_reason_of_a_regression(rmse: float, of: float, words: list[str] | None) -> None:
+    same = latency(1, 1)
+    found, fp32 = ({"mae": Metric(1, 1, 1, 100), "rmse": Metric(value, value, value, 100)} for value in (rmse, of))
+
+    reason = reason_against(found, same, fp32, same)
+
+    assert (reason is None) == (words is None)
+    assert all(word in (reason or "") for word in words or [])
+
+
 @pytest.mark.parametrize("rows", [200, 1000, 10_000])
 def test_half_a_point_is_half_a_point_for_every_accuracy(rows: int) -> None:
     """Binary fractions must not decide: 0.97 − 0.965 > 0.005."""
     allowed = rows // 200
     for right in range(rows // 2, rows):
-        assert reason_against(metric(right - allowed, rows), latency(1, 1), metric(right, rows), latency(1, 1)) is None
-        assert reason_against(metric(right - allowed - 1, rows), latency(1, 1), metric(right, rows), latency(1, 1)) is not None
+        assert _reason(right - allowed, right, rows) is None
+        assert _reason(right - allowed - 1, right, rows) is not None
 
 
 def test_the_fastest_published_variant_is_served() -> None:

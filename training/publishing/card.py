@@ -16,11 +16,13 @@ from training.data.parts import DataSet
 from training.fitting.fit import History
 from training.fitting.folds import CrossValidation
 from training.publishing.curves import curves
-from training.publishing.evaluate import Score
+from training.publishing.evaluate import Score, ValueScore
+from training.publishing.rightness import rightness
 from training.recipe import Source
 
 _TEMPLATES = Path(__file__).with_name("templates")
-_MANY_CLASSES = 30
+#: What the page calls a metric of the manifest.
+_METRICS = {"accuracy": "Accuracy", "mae": "Mean absolute error", "rmse": "Root mean squared error"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Card:
     dataset: DataSet
     history: History
     tuning: History | None
-    scores: dict[str, Score]
+    scores: dict[str, Score | ValueScore]
     folds: CrossValidation | None = None
 
 
@@ -57,42 +59,14 @@ def render(card: Card) -> str:
         folds=card.folds,
         default=default,
         fits=[(what, history, _charts(history)) for what, history in fits if history],
-        classes=_classes(card.manifest.classes, score),
-        confusion=_heat(score) if len(card.manifest.classes) <= _MANY_CLASSES else None,
-        mistakes=_mistakes(card.manifest.classes, score),
+        heads=_METRICS,
+        **rightness(card.manifest.classes, score),
     )
 
 
 def _charts(history: History) -> dict[str, str]:
+    what = "Accuracy" if history.metric_name == "accuracy" else "Mean absolute error"
     return {
         "Loss": curves(history.loss, history.validation_loss, history.best, "Loss"),
-        "Accuracy": curves(history.accuracy, history.validation_accuracy, history.best, "Accuracy"),
+        what: curves(history.metric, history.validation_metric, history.best, what),
     }
-
-
-def _classes(labels: tuple[str, ...], score: Score) -> list[tuple[str, int, float, float]]:
-    """Label, test rows, precision and recall of each class."""
-    rows = score.confusion.sum(axis=1)
-    return [(label, int(rows[i]), float(score.precision[i]), float(score.recall[i])) for i, label in enumerate(labels)]
-
-
-def _heat(score: Score) -> list[list[tuple[int, int]]]:
-    """Each cell of the confusion matrix with its strength in percent; mistakes are scaled by themselves, or nobody would see them."""
-    off = score.confusion.copy()
-    off[range(len(off)), range(len(off))] = 0
-    worst, most = max(int(off.max()), 1), max(int(score.confusion.diagonal().max()), 1)
-    return [
-        [(int(count), round(100 * count / (most if row == column else worst))) for column, count in enumerate(counts)]
-        for row, counts in enumerate(score.confusion)
-    ]
-
-
-def _mistakes(labels: tuple[str, ...], score: Score, count: int = 3) -> list[tuple[str, str, int]]:
-    """The commonest mistakes: what it was, what it was taken for, how often."""
-    cells = [
-        (int(score.confusion[actual, predicted]), labels[actual], labels[predicted])
-        for actual in range(len(labels))
-        for predicted in range(len(labels))
-        if actual != predicted and score.confusion[actual, predicted]
-    ]
-    return [(actual, predicted, times) for times, actual, predicted in sorted(cells, key=lambda cell: -cell[0])[:count]]

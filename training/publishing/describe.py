@@ -11,21 +11,23 @@ from models.manifest import FORMAT, Dataset, Manifest, Training, Variant, digest
 from training.compression.gate import choose_default, reason_against, reason_if_whole
 from training.compression.latency import measure_latency
 from training.data.parts import DataSet, Problem, Split
-from training.publishing.evaluate import Score
+from training.publishing.evaluate import Score, ValueScore
 from training.publishing.origin import git_commit, package_versions
 from training.recipe import Source
 
 _Name = Literal["fp32", "int8", "pruned", "pruned-int8"]
 
 
-def judge(paths: dict[str, Path], scores: Mapping[str, Score], parameters: Mapping[str, int], split: Split) -> tuple[Variant, ...]:
-    """The variants with their cost and accuracy, and whether each passes the gate."""
+def judge(
+    paths: dict[str, Path], scores: Mapping[str, Score | ValueScore], parameters: Mapping[str, int], split: Split
+) -> tuple[Variant, ...]:
+    """The variants with their cost and how good they are, and whether each passes the gate."""
     latencies = measure_latency(paths, split.test.x)
-    reference = scores["fp32"].accuracy, latencies["fp32"]
+    reference = scores["fp32"].metrics, latencies["fp32"]
     variants = []
     for name, path in paths.items():
-        file, accuracy, latency = digest(path), scores[name].accuracy, latencies[name]
-        against = None if name == "fp32" else reason_against(accuracy, latency, *reference)
+        file, metrics, latency = digest(path), scores[name].metrics, latencies[name]
+        against = None if name == "fp32" else reason_against(metrics, latency, *reference)
         reason = reason_if_whole(name, parameters) or against
         variants.append(
             Variant(
@@ -34,7 +36,7 @@ def judge(paths: dict[str, Path], scores: Mapping[str, Score], parameters: Mappi
                 file.sha256,
                 file.bytes,
                 parameters[name],
-                {"accuracy": accuracy},
+                metrics,
                 latency,
                 reason is None,
                 reason,

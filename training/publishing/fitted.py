@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from monitoring.signals.answered import CLASSES, VALUES, Answered
+from monitoring.signals.columns import Columns
 from monitoring.signals.energy import Head
 from monitoring.signals.fourier import Fourier
 from monitoring.signals.measure import Fitted
@@ -17,16 +19,18 @@ from training.onnx.graph import TRAIN_ONLY, Call, Graph
 from training.onnx.values import as_float32
 
 
-def fit_signals(path: Path, network: Any, train: Part, classes: int, seed: int) -> Fitted:
+def fit_signals(path: Path, network: Any, train: Part, classes: int, seed: int, columns: Columns | None = None) -> Fitted:
     """Of the ONNX file at `path`, which was made of a Keras network, on a draw of the training rows. Without rows of numbers for
-    embeddings, as when the last Dense layer is applied along a sequence, there is nothing to fit.
+    embeddings, as when the last Dense layer is applied along a sequence, there is nothing to fit of these. Without classes
+    all rows are about one mean. `columns` are those of a table.
     """
+    answered: Answered = CLASSES if classes else VALUES
     rows = train.draw(ROWS, seed)
     embeddings = answer(path, rows.x)[1]
     if embeddings.ndim != 2:
-        return Fitted()
-    space = Space.fit(embeddings, rows.y, classes)
-    return Fitted(head_of(network), space, Fourier.fit(space.place(embeddings), seed))
+        return Fitted(columns=columns, answered=answered)
+    space = Space.fit(embeddings, rows.y if classes else np.zeros(len(rows), dtype=np.int64), classes or 1)
+    return Fitted(head_of(network), space, Fourier.fit(space.place(embeddings), seed), columns, answered)
 
 
 def head_of(network: Any) -> Head | None:

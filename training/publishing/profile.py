@@ -5,16 +5,14 @@ from __future__ import annotations
 import dataclasses
 from functools import partial
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from models.manifest import Input
-from monitoring.accuracy.calibration import Calibration
 from monitoring.reference import Reference, Samples, write_references
 from monitoring.signals.measure import Batch, Fitted
 from training.data.parts import Part
 from training.onnx.answers import answer
-from training.publishing.evaluate import Score
+from training.publishing.evaluate import Score, ValueScore
 
 #: Test rows that are kept to try the model with.
 SAMPLES = 1000
@@ -24,9 +22,9 @@ def write_profile(
     path: Path,
     paths: dict[str, Path],
     test: Part,
-    scores: dict[str, Score],
+    scores: dict[str, Score | ValueScore],
     fitted: dict[str, Fitted],
-    calibrations: dict[str, Calibration],
+    calibrations: dict[str, dict[str, Any]],
     taken: Input,
     seed: int,
 ) -> None:
@@ -34,11 +32,11 @@ def write_profile(
 
     A reference is of all test rows; its calibration stands beside it.
     """
-    inputs = test.x.astype(np.float32)
+    inputs = test.x.astype(taken.dtype)
     references = {}
     for variant, score in scores.items():
-        batch = Batch(inputs, score.probabilities, score.embeddings)
+        batch = Batch(inputs, score.outputs, score.embeddings)
         reference = Reference.of(batch, taken, fitted[variant]).explained(batch, taken, test.y, partial(answer, paths[variant]))
-        references[variant] = dataclasses.replace(reference, calibration=calibrations[variant])
+        references[variant] = dataclasses.replace(reference, **calibrations[variant])
     samples = test.draw(SAMPLES, seed)
     write_references(path, references, Samples(samples.x, samples.y))
