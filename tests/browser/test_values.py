@@ -1,4 +1,4 @@
-"""The page of a regression of a table, on a real server: a row goes out as JSON, a value with its interval comes back, and takes a label."""
+"""The page of a regression of a table, on a real server: a row goes out as JSON, its value comes back, and takes a label."""
 
 from __future__ import annotations
 
