@@ -1,4 +1,4 @@
-"""The room's command: `train`."""
+"""The room's commands: `train` here, `runs` and `search` from their own files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from typing import Any
 from models.commands import add_store, open_store
 from models.store import Published, Store, check_name
 from training.errors import TrainingError
+from training.runs.command import configure_runs, runs
 
+__all__ = ["configure_runs", "configure_train", "runs", "train"]
 _NEEDED = ("keras", "tensorflow", "onnx", "h5py", "mlxtend", "tqdm")
 
 

@@ -10,10 +10,10 @@ import dataclasses
 import tempfile
 from pathlib import Path
 
-from models.manifest import Manifest, digest
+from models.manifest import Dataset, Manifest, digest
 from models.store import Published, Store
 from training.compression.variants import shrink, write_variants
-from training.data.parts import DataSet
+from training.data.parts import DataSet, Split
 from training.fitting.attempt import attempt
 from training.fitting.fit import one_hot
 from training.fitting.progress import Progress
@@ -25,18 +25,30 @@ from training.publishing.fitted import fit_signals
 from training.publishing.keras_files import write_keras_files
 from training.publishing.profile import write_profile
 from training.recipe import Source
+from training.runs.outcome import published_result
+from training.runs.record import Record
+from training.runs.run import Plan
+from training.runs.running import Running
 
 _FILES = ("model.json", "model.h5", "reference.npz", "card.html")
 
 
 def train(source: Source, dataset: DataSet, name: str, store: Store, progress: Progress) -> Published:
-    """Train the recipe on a data set and publish the result as the next version of `name`. Raises VeletaError."""
-    recipe = source.recipe
+    """Train the recipe on a data set and publish the result as the next version of `name`; the record tells of it, whatever comes of it.
 
+    Raises VeletaError.
+    """
     # Data
-    split = dataset.split(recipe.seed, recipe.max_rows)
-    classes = len(dataset.classes)
+    split = dataset.split(source.recipe.seed, source.recipe.max_rows)
     progress.say(f"{dataset.name}: " + ", ".join(f"{rows:,} {part}" for part, rows in split.rows().items()) + " rows")
+
+    data = Dataset(dataset.name, dataset.sha256, split.rows())
+    with Record.of(store.root).start(Plan("train", name, source.name, source.recipe.to_dict(), source.reasons, data)) as run:
+        return _train(source, dataset, split, name, store, progress.heard_by(run), run)
+
+
+def _train(source: Source, dataset: DataSet, split: Split, name: str, store: Store, progress: Progress, run: Running) -> Published:
+    recipe, classes = source.recipe, len(dataset.classes)
 
     # Network and fit
     attempted = attempt(recipe, dataset.problem, split, progress)
@@ -78,4 +90,10 @@ def train(source: Source, dataset: DataSet, name: str, store: Store, progress: P
             write_card(work / "card.html", Card(numbered, source, dataset, history, tuning, scores))
             return dataclasses.replace(numbered, files={file: digest(work / file) for file in _FILES})
 
-        return store.publish(name, work, manifest)
+        published = store.publish(name, work, manifest)
+
+        # Record
+        validation = evaluate(paths["fp32"], split.validation, classes)
+        run.finish(published_result(published.manifest, "fp32", validation, scores["fp32"], split))
+        progress.say(f"recorded as run {run.id}")
+        return published
