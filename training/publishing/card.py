@@ -14,12 +14,12 @@ import jinja2
 from models.manifest import Manifest
 from training.data.parts import DataSet
 from training.fitting.fit import History
+from training.publishing.confusion import MANY_CLASSES, heat
 from training.publishing.curves import curves
 from training.publishing.evaluate import Score
 from training.recipe import Source
 
 _TEMPLATES = Path(__file__).with_name("templates")
-_MANY_CLASSES = 30
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def render(card: Card) -> str:
         default=default,
         fits=[("The network", card.history, _charts(card.history)), ("The pruned network, fine-tuned", card.tuning, _charts(card.tuning))],
         classes=_classes(card.manifest.classes, score),
-        confusion=_heat(score) if len(card.manifest.classes) <= _MANY_CLASSES else None,
+        confusion=heat(score.confusion) if len(card.manifest.classes) <= MANY_CLASSES else None,
         mistakes=_mistakes(card.manifest.classes, score),
     )
 
@@ -70,17 +70,6 @@ def _classes(labels: tuple[str, ...], score: Score) -> list[tuple[str, int, floa
     """Label, test rows, precision and recall of each class."""
     rows = score.confusion.sum(axis=1)
     return [(label, int(rows[i]), float(score.precision[i]), float(score.recall[i])) for i, label in enumerate(labels)]
-
-
-def _heat(score: Score) -> list[list[tuple[int, int]]]:
-    """Each cell of the confusion matrix with its strength in percent; mistakes are scaled by themselves, or nobody would see them."""
-    off = score.confusion.copy()
-    off[range(len(off)), range(len(off))] = 0
-    worst, most = max(int(off.max()), 1), max(int(score.confusion.diagonal().max()), 1)
-    return [
-        [(int(count), round(100 * count / (most if row == column else worst))) for column, count in enumerate(counts)]
-        for row, counts in enumerate(score.confusion)
-    ]
 
 
 def _mistakes(labels: tuple[str, ...], score: Score, count: int = 3) -> list[tuple[str, str, int]]:

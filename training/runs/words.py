@@ -74,7 +74,7 @@ def describe_run(run: Run, children: Sequence[Run] = ()) -> str:
         *(f"  layer {place}: {_layer(layer)}" for place, layer in enumerate(plan.recipe.get("layers", []))),
     ]
     if children:
-        lines += ["", f"{len(children)} runs under it:", table(children[::-1])]
+        lines += ["", "below it:", table(children[::-1])]
     return "\n".join(lines)
 
 
