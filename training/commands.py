@@ -15,8 +15,9 @@ from models.commands import add_store, open_store
 from models.store import Published, Store, check_name
 from training.errors import TrainingError
 from training.runs.command import configure_runs, runs
+from training.search.command import configure_search, search
 
-__all__ = ["configure_runs", "configure_train", "runs", "train"]
+__all__ = ["configure_runs", "configure_search", "configure_train", "runs", "search", "train"]
 _NEEDED = ("keras", "tensorflow", "onnx", "h5py", "mlxtend", "tqdm")
 
 

@@ -78,6 +78,16 @@ def _decades(lowest: float, highest: float, most: int = 6) -> list[float]:
     return [10.0**power for power in range(first, last + step, step)]
 
 
+def _label(value: float) -> str:
+    """Short enough for the margin.
+
+    >>> _label(0.5), _label(2e-05)
+    ('0.5', '2e-5')
+    """
+    text = f"{value:.0e}" if 0 < abs(value) < 1e-3 else f"{value:g}"
+    return text.replace("e-0", "e-").replace("e+0", "e")
+
+
 def _drawn(value: float | None, log: bool) -> bool:
     return value is not None and math.isfinite(value) and (value > 0 or not log)
 
@@ -109,8 +119,8 @@ class _Chart:
     def level(self, value: float) -> Markup:
         y = self._y(value)
         return Markup(
-            '<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="tick" x="{}" y="{}" dy="4" text-anchor="end">{:g}</text>'
-        ).format(_LEFT, _WIDTH - _RIGHT, y, y, _LEFT - 8, y, value)
+            '<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="tick" x="{}" y="{}" dy="4" text-anchor="end">{}</text>'
+        ).format(_LEFT, _WIDTH - _RIGHT, y, y, _LEFT - 8, y, _label(value))
 
     def epoch(self, epoch: int) -> Markup:
         return Markup('<text class="tick" x="{}" y="{}" text-anchor="middle">{}</text>').format(self._x(epoch), _HEIGHT - 12, epoch + 1)

@@ -27,7 +27,7 @@ _COMPARED = {
     "Validation loss": "val_loss",
     "Training loss": "loss",
     "Validation accuracy": "val_accuracy",
-    "Validation error": "val_mean_absolute_error",
+    "Validation error": "val_mae",
     "Learning rate": "learning_rate",
 }
 
@@ -121,7 +121,7 @@ def _chapter(run: Run, colour: str, everything: Sequence[Run]) -> Chapter:
 def _own_charts(fit: Fit) -> dict[str, Markup]:
     """Training beside validation, and the gradients of each layer."""
     charts = {}
-    for figure, title in (("loss", "loss"), ("accuracy", "accuracy"), ("mean_absolute_error", "error")):
+    for figure, title in (("loss", "loss"), ("accuracy", "accuracy"), ("mae", "error")):
         pairs = (("training", figure), ("validation", f"val_{figure}"))
         lines = [Line(kind, fit.curves[key], kind) for kind, key in pairs if key in fit.curves]
         charts[f"{fit.what}: {title}"] = chart(lines, title, _is_log(figure, lines))
