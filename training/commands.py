@@ -30,6 +30,7 @@ def configure_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", help="the model's name (default: that of the data set)")
     parser.add_argument("--data", default="digits", metavar="NAME|DIR", help="digits, mnist, fashion-mnist, or a folder of idx files")
+    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="also write event files for TensorBoard")
     add_store(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -56,11 +57,19 @@ def train(arguments: argparse.Namespace) -> None:
     from training.train import train as run
 
     try:
-        published = run(source, dataset, name, store, Progress())
+        published = run(source, dataset, name, store, _heard(Progress(), arguments.tensorboard))
     except OSError as error:
         raise TrainingError(f"training cannot use its work folder: {error}; set TMPDIR to one with room") from error
     result = _result(published, store, time.monotonic() - started)
     print(json.dumps(result, ensure_ascii=False) if arguments.json else _summary(published, result))
+
+
+def _heard(progress: Any, folder: Path | None) -> Any:
+    if folder is None:
+        return progress
+    from training.runs.event_files import EventFiles
+
+    return progress.heard_by(EventFiles(folder))
 
 
 def _need_the_extra() -> None:

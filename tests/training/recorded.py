@@ -20,7 +20,9 @@ RECIPE = {
     "optimizer_arguments": {"beta_1": 0.9},
     "layers": [{"kind": "Dense", "units": 8}],
 }
-PLAN = Plan("train", "digits", "founding.toml", RECIPE, {"seed": "fixes <everything>"}, Dataset("digits", "ab" * 32, {"train": 90, "test": 10}))
+PLAN = Plan(
+    "train", "digits", "founding.toml", RECIPE, {"seed": "fixes <everything>"}, Dataset("digits", "ab" * 32, {"train": 90, "test": 10})
+)
 ROWS = np.arange(1000)
 VERDICT = Verdict("overfitting", "warning", "epoch 3", "validation loss up 20 %", "add dropout")
 
@@ -41,7 +43,11 @@ def recorded(record: Record, of: Plan = PLAN, right: int = 900, seed: int = 0, e
     with record.start(of) as run:
         for epoch in range(epochs):
             loss = 2.0 / (epoch + 1)
-            run.epoch("training", epoch, {"loss": loss, "val_loss": loss + 0.1, "accuracy": 1 - loss / 3, "val_accuracy": 0.9, "learning_rate": 0.1})
+            run.epoch(
+                "training",
+                epoch,
+                {"loss": loss, "val_loss": loss + 0.1, "accuracy": 1 - loss / 3, "val_accuracy": 0.9, "learning_rate": 0.1},
+            )
             if gradients:
                 run.epoch("training", epoch, {"gradient_norm/dense": 0.5 / (epoch + 1), "gradient_norm/probabilities": 1.0})
         run.verdicts([VERDICT])

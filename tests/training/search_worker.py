@@ -1,4 +1,7 @@
-"""A process that searches, with trials that do nothing but take their time: python -m tests.training.search_worker STORAGE RECORD TRIALS SECONDS METHOD"""
+"""A process that searches, with trials that do nothing but take their time.
+
+python -m tests.training.search_worker STORAGE RECORD TRIALS SECONDS METHOD
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,11 @@ from pathlib import Path
 import optuna
 
 from models.manifest import Dataset
-
 from tests.training.study_for_tests import SPACE, setup
 from training.runs.record import Record
 from training.runs.run import Plan
 from training.search.loop import run_trials
 from training.search.study import RUN, open_study
-
 
 
 def main(storage: str, folder: str, trials: str, seconds: str, method: str) -> None:
@@ -30,7 +31,8 @@ def main(storage: str, folder: str, trials: str, seconds: str, method: str) -> N
         return float(values["batch_size"]) / (1 + float(values["learning_rate"]))
 
     study = open_study(setup(storage, method), SPACE, {"space": "that of the tests"})
-    run_trials(study, trial_of, int(trials), lambda line: print(line, file=sys.stderr, flush=True))
+    with record.start(Plan("search", "none", "", {}, {}, Dataset("none", "", {}))) as search:
+        run_trials(study, trial_of, int(trials), search.folder, lambda line: print(line, file=sys.stderr, flush=True))
 
 
 if __name__ == "__main__":

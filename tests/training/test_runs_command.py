@@ -185,7 +185,7 @@ def test_the_interval_holds_what_it_promises(is_paired: bool) -> None:
     rng, rows, inside = np.random.default_rng(0), 400, 0
     for _ in range(2000):
         if is_paired:
-            both, won, lost, _none = rng.multinomial(rows, [0.85, 0.06, 0.04, 0.05])
+            _, won, lost, _ = rng.multinomial(rows, [0.85, 0.06, 0.04, 0.05])
             found, truth = paired(int(won), int(lost), rows), 0.02
         else:
             found = two_proportions(int(rng.binomial(rows, 0.9)), rows, int(rng.binomial(rows, 0.93)), rows)

@@ -48,7 +48,9 @@ def test_every_kind_of_dimension_is_sampled_within_its_bounds() -> None:
 
 
 def test_a_grid_has_every_point() -> None:
-    space = space_of('epochs = {low = 1, high = 5, step = 2}\nlearning_rate = {low = 0.1, high = 0.3, step = 0.1}\noptimizer = {values = ["sgd"]}')
+    space = space_of(
+        'epochs = {low = 1, high = 5, step = 2}\nlearning_rate = {low = 0.1, high = 0.3, step = 0.1}\noptimizer = {values = ["sgd"]}'
+    )
     assert [dimension.grid() for dimension in space] == [[1, 3, 5], pytest.approx([0.1, 0.2, 0.3]), ["sgd"]]
     assert grid_points(space) == 9
 
@@ -107,7 +109,7 @@ def test_a_recipe_is_trained_whether_or_not_it_has_a_space(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("path", sorted(FOUNDING.parent.glob("*.toml")), ids=lambda path: path.stem)
 def test_a_recipe_written_is_the_recipe_read(path: Path, tmp_path: Path) -> None:
-    source = read_recipe(path, ["learning_rate=1e-7", "layers.0.kernel_initializer=odd \"name\" # 1"])
+    source = read_recipe(path, ["learning_rate=1e-7", 'layers.0.kernel_initializer=odd "name" # 1'])
     text = to_toml(source)
     assert text.count("# set on the command line") == 2
     (tmp_path / "written.toml").write_text(text, encoding="utf-8")
@@ -116,7 +118,9 @@ def test_a_recipe_written_is_the_recipe_read(path: Path, tmp_path: Path) -> None
     assert again.reasons == {key: reason for key, reason in source.reasons.items() if "." not in key}
 
 
-@pytest.mark.parametrize("value", [1, -2.5, 1e-12, 1e22, True, "", 'quote " and \\ and \t and \x7f', [[1, 2], []], {"a b": {"c": "ü"}}, float("inf")])
+@pytest.mark.parametrize(
+    "value", [1, -2.5, 1e-12, 1e22, True, "", 'quote " and \\ and \t and \x7f', [[1, 2], []], {"a b": {"c": "ü"}}, float("inf")]
+)
 def test_values_are_read_as_they_were_written(value: Any) -> None:
     assert tomllib.loads(f"key = {to_value(value)}")["key"] == value
 
@@ -124,4 +128,7 @@ def test_values_are_read_as_they_were_written(value: Any) -> None:
 def test_what_explodes() -> None:
     assert exploding(Facts(1, {"loss": [2.3, 2.9]})) is None
     assert exploding(Facts(1, {"loss": [2.3, float("nan")]})) == "exploding: the loss is not a number any more"
+    assert exploding(Facts(1, {"loss": [2.3, 23.5]})) == "exploding: the loss is 23.5, and was 2.3 after the first epoch"
+    assert exploding(Facts(1, {"loss": [2.3, 23.5], "val_loss": [2.3, 2.5]})) is None  # a bad moment, from which it came back
+    assert exploding(Facts(0, {"loss": [60.0]}, chance=2.3)) is not None
     assert exploding(Facts(1, {"loss": [0.0, 5.0]})) is None

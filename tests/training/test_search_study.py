@@ -18,12 +18,13 @@ import pytest
 from optuna.trial import TrialState
 
 from tests.training import postgresql
+from tests.training.recorded import PLAN
 from tests.training.runs import ROOT
 from tests.training.study_for_tests import SPACE, setup
 from training.errors import RecipeError, SearchError
 from training.runs.record import Record
 from training.search.loop import run_trials
-from training.search.study import KernelLock, open_study
+from training.search.study import KernelLock, join, open_study, revive
 
 pytestmark = pytest.mark.training
 ABOUT = {"space": "that of the tests"}
@@ -66,7 +67,8 @@ def test_a_killed_process_loses_nothing(storage: str, tmp_path: Path) -> None:
     done = {tuple(sorted(trial.params.items())) for trial in study.trials if trial.state == TrialState.COMPLETE}
     assert len(done) == 10  # every point of the grid, that of the dead process too
     assert study.best_value == pytest.approx(32 / 1.1)
-    assert Counter(run.state for run in Record(tmp_path / "runs").runs()[0]) == {"done": 10, "interrupted": 1}
+    runs = [run for run in Record(tmp_path / "runs").runs()[0] if run.plan.kind == "trial"]
+    assert Counter(run.state for run in runs) == {"done": 10, "interrupted": 1}
 
 
 def test_who_joins_searches_the_same(storage: str) -> None:
@@ -86,11 +88,11 @@ def test_half_a_line_is_cut_off(tmp_path: Path) -> None:
     """As a full disk leaves it, or a machine that lost its power."""
     journal = tmp_path / "study.journal"
     study = open_study(setup(str(journal), "random"), SPACE, ABOUT)
-    run_trials(study, lambda trial: float(SPACE[0].suggest(trial)), 3, print)
+    run_trials(study, lambda trial: float(SPACE[0].suggest(trial)), 3, "", print)
     whole = journal.read_bytes()
     journal.write_bytes(whole[:-7])
     again = open_study(setup(str(journal), "random"), SPACE, ABOUT)
-    run_trials(again, lambda trial: float(SPACE[0].suggest(trial)), 4, print)
+    run_trials(again, lambda trial: float(SPACE[0].suggest(trial)), 4, "", print)
     assert len(again.get_trials(states=(TrialState.COMPLETE,))) >= 3
     assert len(open_study(setup(str(journal), "random"), SPACE, ABOUT).trials) == len(again.trials)
 
@@ -100,7 +102,11 @@ def test_the_lock_is_free_when_its_holder_is_dead(tmp_path: Path) -> None:
         "import sys, time; from pathlib import Path; from training.search.study import KernelLock\n"
         "KernelLock(Path(sys.argv[1])).acquire() and print('held', flush=True); time.sleep(600)"
     )
-    command = [sys.executable, "-c", holds.replace("KernelLock(Path(sys.argv[1])).acquire()", "(lock := KernelLock(Path(sys.argv[1]))).acquire()")]
+    command = [
+        sys.executable,
+        "-c",
+        holds.replace("KernelLock(Path(sys.argv[1])).acquire()", "(lock := KernelLock(Path(sys.argv[1]))).acquire()"),
+    ]
     with subprocess.Popen([*command, str(tmp_path / "journal")], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
@@ -115,9 +121,22 @@ def test_a_space_where_everything_fails_ends_the_search(tmp_path: Path) -> None:
         raise RecipeError("layers.0 cannot be built")
 
     study = open_study(setup(str(tmp_path / "journal"), "random"), SPACE, ABOUT)
-    with pytest.raises(SearchError, match="5 trials failed and none succeeded; mend the space: layers.0 cannot be built"):
-        run_trials(study, fails, 100, print)
+    with pytest.raises(SearchError, match=r"5 trials failed and none succeeded; mend the space: layers\.0 cannot be built"):
+        run_trials(study, fails, 100, "", print)
     assert len(study.trials) == 5
+
+
+def test_a_trial_without_a_run_is_tried_again_when_nobody_else_searches(tmp_path: Path) -> None:
+    """Its process was killed in the moment between the two."""
+    record, storage = Record(tmp_path / "runs"), str(tmp_path / "journal")
+    study = open_study(setup(storage, "random"), SPACE, ABOUT)
+    with record.start(PLAN) as me, record.start(PLAN) as other:
+        join(study, me.folder)
+        join(study, other.folder)
+        study.ask()
+        assert revive(study, me.folder) == []
+    assert revive(study, me.folder) == [0]
+    assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.WAITING]
 
 
 def test_a_trial_that_kills_its_process_is_not_tried_for_ever(tmp_path: Path) -> None:

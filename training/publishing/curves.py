@@ -25,7 +25,7 @@ class Line:
 
 def chart(lines: Sequence[Line], what: str, log: bool = False) -> Markup:
     """A chart with one line for each; empty if there is nothing to draw. With `log` the axis is logarithmic, and zero is left out."""
-    values = [value for line in lines for value in line.values if _drawn(value, log)]
+    values = [value for line in lines for value in line.values if value is not None and _drawn(value, log)]
     if not values:
         return Markup("")
     ticks = _decades(min(values), max(values)) if log else nice_ticks(min(values), max(values))
@@ -88,8 +88,8 @@ def _label(value: float) -> str:
     return text.replace("e-0", "e-").replace("e+0", "e")
 
 
-def _drawn(value: float | None, log: bool) -> bool:
-    return value is not None and math.isfinite(value) and (value > 0 or not log)
+def _drawn(value: float, log: bool) -> bool:
+    return math.isfinite(value) and (value > 0 or not log)
 
 
 def _epochs(count: int) -> list[int]:

@@ -80,7 +80,7 @@ def _write_page(record: Record, name: str | None, file: str, *numbers: str) -> N
 
     if wrong := [number for number in numbers if not number.isdecimal()]:
         raise RunError(f"{wrong[0]!r} is not the id of a run; write --html FILE ID…, ids as `veleta runs` lists them")
-    everything = [run for run in reversed(record.runs()[0])]
+    everything = record.runs()[0][::-1]
     chosen = [record.read(int(number)) for number in numbers] or [run for run in everything if name in (None, run.plan.name)]
     if not chosen:
         raise RunError(f"there is no run{f' of {name}' if name else ''} in {record.folder}; one is recorded by every `veleta train`")

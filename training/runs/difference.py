@@ -69,7 +69,7 @@ def mcnemar(won: int, lost: int) -> float:
     """
     tries = won + lost
     tail = sum(math.comb(tries, k) for k in range(min(won, lost) + 1))
-    return min(1.0, 2 * tail / 2**tries)
+    return min(1.0, tail / (1 << tries) * 2)
 
 
 def two_proportions(first: int, first_rows: int, second: int, second_rows: int) -> Difference:

@@ -53,8 +53,10 @@ class Environment:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a run. `scores` and `answers` are by part of the data ("validation", "test"), scores then by metric ("accuracy");
-    `confusion` counts the rows of the last part by [actual, predicted]; `version` is the published one; `facts` is whatever else is worth a line.
+    """What came of a run. `scores` and `answers` are by part of the data ("validation", "test"), scores then by metric ("accuracy").
+
+    `confusion` counts the rows of the last part by [actual, predicted]; `version` is the published one; `facts` is whatever else is
+    worth a line.
     """
 
     scores: dict[str, dict[str, Metric]] = field(default_factory=dict)

@@ -27,7 +27,9 @@ def configure_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the search; that of the trainings stands in the recipe")
     parser.add_argument("--study", metavar="NAME", help="its name (default: that of the recipe); the same name again goes on, or joins")
     parser.add_argument(
-        "--storage", metavar="FILE|URL", help="where the study is kept: a journal (default: in the store), or postgresql://… for many machines"
+        "--storage",
+        metavar="FILE|URL",
+        help="where the study is kept: a journal (default: in the store), or postgresql://… for many machines",
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="where the recipe that is found goes (default: STUDY.found.toml)")
     parser.add_argument("--name", help="the model's name in the record (default: that of the data set)")

@@ -57,7 +57,9 @@ def importances(study: optuna.Study) -> dict[str, float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            found: dict[str, float] = optuna.importance.get_param_importances(study, evaluator=optuna.importance.PedAnovaImportanceEvaluator())
+            found: dict[str, float] = optuna.importance.get_param_importances(
+                study, evaluator=optuna.importance.PedAnovaImportanceEvaluator()
+            )
         except (ValueError, RuntimeError):  # as where all trials have the same score
             return {}
     return {key: round(value, 4) for key, value in found.items()}

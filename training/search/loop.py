@@ -9,20 +9,23 @@ import optuna
 from optuna.trial import TrialState
 
 from training.errors import SearchError, TrainingError
-from training.search.study import revive
+from training.search.study import join, revive
 
 #: So many failures without a single success are a space that cannot be, not bad luck.
 _HOPELESS = 5
 _COUNTED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
-def run_trials(study: optuna.Study, searching: Callable[[optuna.Trial], float], trials: int, say: Callable[[str], None]) -> None:
+def run_trials(
+    study: optuna.Study, searching: Callable[[optuna.Trial], float], trials: int, search: str, say: Callable[[str], None]
+) -> None:
     """Train until the study has so many trials that came to an end or were given up, counting those that others are at.
 
-    Raises SearchError where one after the other fails.
+    `search` is the folder of the run that tells of this search. Raises SearchError where one after the other fails.
     """
+    join(study, search)
     while True:
-        for number in revive(study):
+        for number in revive(study, search):
             say(f"trial {number} was interrupted: it is tried again")
         states = Counter(trial.state for trial in study.get_trials(deepcopy=False))
         if sum(states[state] for state in _COUNTED) >= trials or _is_exhausted(study):

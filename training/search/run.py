@@ -56,7 +56,7 @@ def search_for(asked: Asked, dataset: DataSet, store: Path, as_json: bool) -> st
     with record.start(Plan("search", asked.name, source.name, source.recipe.to_dict(), source.reasons, data, None, change)) as run:
         progress.say(f"search {asked.study}, run {run.id}: {before} of {trials} trials are done")
         searching = Searching(source, asked.space, problem, split, data, asked.name, record, run.id, progress)
-        run_trials(study, searching, trials, progress.say)
+        run_trials(study, searching, trials, run.folder, progress.say)
         found = facts(study)
         run.finish(_result(study, record, found))
     write_recipe(asked.out, best_recipe(study, source))
@@ -80,11 +80,11 @@ def _result(study: optuna.Study, record: Record, found: dict[str, Any]) -> Resul
 def _words(found: dict[str, Any], study: optuna.Study, as_json: bool) -> str:
     if as_json:
         return json.dumps(found, ensure_ascii=False)
-    best = found["best"]
+    best, trials = found["best"], ended(study)
     return "\n".join(
         [
             table(study),
-            f"{found['recipe']} is written: validation {best['validation']:.4f}, the best of {ended(study)} trials, and flattered by that choice",
+            f"{found['recipe']} is written: validation {best['validation']:.4f}, the best of {trials} trials and flattered by that choice",
             f"next: veleta train {found['recipe']}",
         ]
     )

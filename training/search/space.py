@@ -88,7 +88,9 @@ def parse_space(table: Mapping[str, Any], source: Source) -> tuple[Dimension, ..
     space = tuple(_dimension(key, value) for key, value in _flat(table).items())
     for dimension in space:
         if dimension.key in _FIXED:
-            raise SearchError(f"{dimension.key!r} cannot be searched, since it decides which rows a trial is judged by; remove it from [search]")
+            raise SearchError(
+                f"{dimension.key!r} cannot be searched, since it decides which rows a trial is judged by; remove it from [search]"
+            )
         for value in dimension.ends():
             _try(source, dimension.key, value)
     return space
@@ -111,7 +113,7 @@ def _try(source: Source, key: str, value: Value) -> None:
 
 def _flat(table: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     """Keys with dots may be quoted or not: TOML makes tables of those that are not."""
-    found = {}
+    found: dict[str, Any] = {}
     for name, value in table.items():
         key = f"{path}{name}"
         nested = isinstance(value, Mapping) and value and all(isinstance(inner, Mapping) for inner in value.values())
@@ -144,7 +146,9 @@ def _range(key: str, low: Any, high: Any, step: Any, log: Any) -> Range:
     if low >= high:
         raise SearchError(f"the space of {key!r} goes from {low} to {high}; low has to be below high")
     if log and (low <= 0 or step is not None):
-        raise SearchError(f"the space of {key!r} is logarithmic, so low has to be above 0 and there is no step; it has low {low}, step {step}")
+        raise SearchError(
+            f"the space of {key!r} is logarithmic, so low has to be above 0 and there is no step; it has low {low}, step {step}"
+        )
     if step is not None and not 0 < step <= high - low:
         raise SearchError(f"step of {key!r} is {step}, expected more than 0 and at most {high - low}")
     if isinstance(low, int) and isinstance(high, int) and isinstance(step, float):

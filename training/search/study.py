@@ -27,6 +27,7 @@ from training.search.space import Dimension
 METHODS = ("bayesian", "grid", "random")
 PRUNERS = ("median", "hyperband", "none")
 RUN = "run"
+_SEARCH = "search "
 #: How often a trial whose process died is tried again; a configuration that kills its process would go on for ever.
 _MOST_RETRIES = 2
 #: A trial has its run within milliseconds; without one after this long, its process died in between.
@@ -93,11 +94,16 @@ def open_study(setup: Setup, space: Sequence[Dimension], about: Mapping[str, Any
     return study
 
 
-def revive(study: optuna.Study) -> list[int]:
-    """Trials whose process died are failed, and put at the head of the queue; their numbers."""
+def join(study: optuna.Study, search: str) -> None:
+    """Make known that the search with the run in this folder works on the study, before it begins its first trial."""
+    study.set_user_attr(f"{_SEARCH}{search}", search)
+
+
+def revive(study: optuna.Study, search: str) -> list[int]:
+    """Trials whose process died are failed, and put at the head of the queue; their numbers. `search` is the folder of the own run."""
     retry, revived = _retry(), []
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if _is_stale(trial) and _failed(study, trial):
+        if _is_stale(trial, study, search) and _failed(study, trial):
             retry(study, study.trials[trial.number])
             revived.append(trial.number)
     return revived
@@ -111,11 +117,13 @@ def grid_points(space: Sequence[Dimension]) -> int:
     return points
 
 
-def _is_stale(trial: FrozenTrial) -> bool:
-    run = trial.user_attrs.get(RUN)
-    if run is None:
-        return trial.datetime_start is not None and datetime.now() - trial.datetime_start > _NO_RUN_AFTER
-    return is_free(Path(run) / "lock")
+def _is_stale(trial: FrozenTrial, study: optuna.Study, search: str) -> bool:
+    """A trial gets its run a moment after it was begun; one without belongs to a process that died then, or is about to give it one."""
+    if run := trial.user_attrs.get(RUN):
+        return is_free(Path(run) / "lock")
+    others = (place for key, place in study.user_attrs.items() if key.startswith(_SEARCH) and place != search)
+    old = trial.datetime_start is not None and datetime.now() - trial.datetime_start > _NO_RUN_AFTER
+    return old or all(is_free(Path(place) / "lock") for place in others)
 
 
 def _failed(study: optuna.Study, trial: FrozenTrial) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -42,13 +43,11 @@ class Searching:
         """Train a trial. Raises TrialPruned if it was given up, TrainingError if it cannot be trained."""
         values = {dimension.key: dimension.suggest(trial) for dimension in self.space}
         source = changed(self.source, values, f"trial {trial.number} of a search")
-        plan = Plan(
-            "trial", self.name, source.name, source.recipe.to_dict(), source.reasons, self.dataset, self.parent, words(values)
-        )
+        plan = Plan("trial", self.name, source.name, source.recipe.to_dict(), source.reasons, self.dataset, self.parent, words(values))
         try:
             with self.record.start(plan) as run:
                 trial.set_user_attr(RUN, run.folder)
-                heard = self.progress.heard_by(run, Judge(trial, self.stops, measure(self.problem)))
+                heard = self.progress.heard_by(run, Judge(trial, self.stops, self.problem))
                 tried = attempt(source.recipe, self.problem, self.split, heard, f"trial {trial.number}")
                 value, result = self._judge(tried)
                 run.finish(result)
@@ -75,8 +74,9 @@ class Searching:
 class Judge:
     """A listener that gives a trial up: for a reason, or because others did better at this point."""
 
-    def __init__(self, trial: optuna.Trial, stops: Sequence[Stop], figure: str) -> None:
-        self._trial, self._stops, self._figure = trial, stops, figure
+    def __init__(self, trial: optuna.Trial, stops: Sequence[Stop], problem: Problem) -> None:
+        self._trial, self._stops, self._figure = trial, stops, measure(problem)
+        self._chance = math.log(len(problem.classes)) if problem.task == "classification" else None
         self._curves: dict[str, list[float]] = {}
         self._epochs = 0
 
@@ -84,7 +84,7 @@ class Judge:
         for name, value in figures.items():
             curve = self._curves.setdefault(name, [])
             curve += [float("nan")] * (self._epochs - len(curve)) + [value]
-        facts = Facts(self._epochs, self._curves)
+        facts = Facts(self._epochs, self._curves, self._chance)
         self._epochs += 1
         for stop in self._stops:
             if reason := stop(facts):
