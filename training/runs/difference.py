@@ -11,7 +11,7 @@ added to each: A. Agresti, B. Caffo, The American Statistician 54 (2000), p. 280
 
 >>> found = paired(won=30, lost=10, rows=1000)
 >>> found.value, round(found.lower, 4), round(found.upper, 4), round(found.p, 4)
-(0.02, 0.0073, 0.0326, 0.0022)
+(0.02, 0.0075, 0.0324, 0.0022)
 """
 
 from __future__ import annotations

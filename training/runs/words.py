@@ -99,7 +99,7 @@ def describe_difference(one: Difference) -> str:
 
     >>> from training.runs.difference import paired
     >>> describe_difference(paired(3, 1, 100))
-    '+2.00 points (-2.27 to +6.19, p = 0.62, same rows): no difference beyond chance'
+    '+2.00 points (-2.32 to +6.24, p = 0.62, same rows): no difference beyond chance'
     """
     test = "same rows" if one.paired else "other rows"
     sizes = (f"{100 * value:+.2f}" for value in (one.value, one.lower, one.upper))
