@@ -1,4 +1,4 @@
-"""The room's command: `train`."""
+"""The room's commands: `train` here, the others from the rooms that do their work."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 from models.commands import add_store, open_store
 from models.store import Published, Store, check_name
 from training.errors import TrainingError
+from training.runs.command import configure_runs, runs
+from training.search.command import configure_search, search
 
 if TYPE_CHECKING:  # it loads Keras
     from training.train import Trained
 
+__all__ = ["configure_runs", "configure_search", "configure_train", "runs", "search", "train"]
 _NEEDED = ("keras", "tensorflow", "onnx", "h5py", "mlxtend", "tqdm", "pandas", "fastparquet", "scipy")
 
 
@@ -43,6 +46,7 @@ def configure_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--find-learning-rate", action="store_true", help="take the learning rate that a range test suggests")
     parser.add_argument("--find-batch-size", action="store_true", help="take the batch size from which on more brings no more speed")
     parser.add_argument("--devices", type=int, default=0, metavar="N", help="spread each batch over N devices (default: all GPUs)")
+    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="also write event files for TensorBoard")
     add_store(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -74,7 +78,8 @@ def train(arguments: argparse.Namespace) -> None:
     from training.train import train as run
 
     try:
-        trained = run(source, dataset, name, store, Progress(), _to_find(arguments), arguments.folds or 0, arguments.devices)
+        progress = _heard(Progress(), arguments.tensorboard)
+        trained = run(source, dataset, name, store, progress, _to_find(arguments), arguments.folds or 0, arguments.devices)
     except OSError as error:
         raise TrainingError(f"training cannot use its work folder: {error}; set TMPDIR to one with room") from error
     result = _result(trained.published, store, time.monotonic() - started)
@@ -87,6 +92,14 @@ def _to_find(arguments: argparse.Namespace) -> list[str]:
     """The batch size first: the learning rate belongs to it."""
     wanted = {"batch_size": arguments.find_batch_size, "learning_rate": arguments.find_learning_rate}
     return [key for key, asked in wanted.items() if asked]
+
+
+def _heard(progress: Any, folder: Path | None) -> Any:
+    if folder is None:
+        return progress
+    from training.runs.event_files import EventFiles
+
+    return progress.heard_by(EventFiles(folder))
 
 
 def _need_the_extra() -> None:

@@ -3,7 +3,10 @@
 TrainingError         in the tree of models.errors.VeletaError
 ├── DataError         no such data set, a folder without its files, a file that is not what its name says
 ├── RecipeError       a recipe that cannot be read, an unknown key, a value of the wrong type or out of range
-└── ExportError       a network that cannot be written as ONNX, or whose ONNX file answers otherwise than Keras
+├── ExportError       a network that cannot be written as ONNX, or whose ONNX file answers otherwise than Keras
+├── RunError          no such run, or a record that cannot be read or written
+├── SearchError       a space or a study that cannot be searched
+└── PrunedError       an attempt that was given up because it promised nothing: no failure of the whole
 """
 
 from models.errors import VeletaError
@@ -23,3 +26,15 @@ class RecipeError(TrainingError):
 
 class ExportError(TrainingError):
     """The network cannot be exported faithfully."""
+
+
+class RunError(TrainingError):
+    """The record has no such run, or cannot be read or written."""
+
+
+class SearchError(TrainingError):
+    """The space, the study or its storage is not what it should be."""
+
+
+class PrunedError(TrainingError):
+    """An attempt was given up early; the message says why."""

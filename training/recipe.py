@@ -12,7 +12,7 @@ import dataclasses
 import re
 import tomllib
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from training.schema import checked, checked_layers
 
 _RECIPES = Path(__file__).with_name("recipes")
 FOUNDING = _RECIPES / "founding.toml"
+_SPACE = "search"
 _OF_KIND = {
     ("tabular", "classification"): _RECIPES / "table.toml",
     ("tabular", "regression"): _RECIPES / "regression.toml",
@@ -113,6 +114,20 @@ def default_recipe(data: str, kind: str = "image", task: str = "classification")
     return next((path for path in _RECIPES.glob("*.toml") if path.stem == data), _OF_KIND.get((kind, task), FOUNDING))
 
 
+def changed(source: Source, values: Mapping[str, Any], reason: str) -> Source:
+    """The same recipe with other values by key, as --set names them ("learning_rate", "layers.0.units"). Raises RecipeError."""
+    whole = copy.deepcopy(source.recipe.to_dict())
+    for key, value in values.items():
+        _assign(whole, key, value)
+    return Source(_check(whole), source.name, source.reasons | dict.fromkeys(values, reason))
+
+
+def read_space(path: Path) -> dict[str, Any]:
+    """The table [search] of a recipe, which says where `veleta search` looks; empty if there is none. Raises RecipeError."""
+    space: dict[str, Any] = _whole_table(_text(path), path).get(_SPACE, {})
+    return space
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
@@ -123,6 +138,11 @@ def _text(path: Path) -> str:
 
 
 def _table(text: str, path: Path) -> dict[str, Any]:
+    """What a training depends on: all but the space of a search."""
+    return {key: value for key, value in _whole_table(text, path).items() if key != _SPACE}
+
+
+def _whole_table(text: str, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -130,12 +150,12 @@ def _table(text: str, path: Path) -> dict[str, Any]:
 
 
 def _reasons(text: str) -> dict[str, str]:
-    """The comment behind each `key = value` above the layers.
+    """The comment behind each `key = value` above the first table.
 
     >>> _reasons('epochs = 3  # enough\\n[[layers]]\\nkind = "Dense"  # two')
     {'epochs': 'enough'}
     """
-    head = text.partition("[[layers]]")[0]
+    head = re.split(r"^\[", text, maxsplit=1, flags=re.MULTILINE)[0]
     return dict(re.findall(r"^(\w+) *= *(?:\"[^\"\n]*\"|[^\"#\n])*? *# *(.+?) *$", head, re.MULTILINE))
 
 

@@ -12,10 +12,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.manifest import Manifest, digest
+from models.manifest import Dataset, Manifest, digest
 from models.store import Published, Store
 from training.compression.variants import shrink, write_variants
-from training.data.parts import DataSet
+from training.data.parts import DataSet, Divided
 from training.fitting.attempt import attempt
 from training.fitting.find import found
 from training.fitting.fit import targets_of
@@ -30,7 +30,11 @@ from training.publishing.evaluate import evaluate
 from training.publishing.fitted import fit_signals
 from training.publishing.keras_files import write_keras_files
 from training.publishing.profile import write_profile
-from training.recipe import Source
+from training.recipe import Recipe, Source
+from training.runs.outcome import published_result
+from training.runs.record import Record
+from training.runs.run import Plan
+from training.runs.running import Running
 
 _FILES = ("model.json", "model.h5", "reference.npz", "card.html")
 
@@ -53,22 +57,42 @@ def train(
     folds: int = 0,
     devices: int = 0,
 ) -> Trained:
-    """Train the recipe on a data set and publish the result as the next version of `name`. Raises VeletaError.
+    """Train the recipe on a data set and publish the result as the next version of `name`; the record tells of it, whatever comes of it.
 
     `find` names values of the recipe that are measured first (see training.fitting.find); `folds` of a cross-validation that comes
-    before the training, 0 for none; `devices`: how many share the work.
+    before the training, 0 for none; `devices`: how many share the work. Raises VeletaError.
     """
     check_servable(source.recipe)
 
     # Data
     split = dataset.split(source.recipe.seed, source.recipe.max_rows)
-    problem, classes = split.problem, len(split.problem.classes)
     progress.say(f"{dataset.name}: " + ", ".join(f"{rows:,} {part}" for part, rows in split.rows().items()) + " rows")
 
     # What the data can tell of the recipe
-    source = found(source, find, with_base(source.recipe, store), problem, split, progress)
+    source = found(source, find, with_base(source.recipe, store), split.problem, split, progress)
     recipe = with_base(source.recipe, store)
     validated = cross_validate(recipe, dataset, folds, progress) if folds else None
+
+    data = Dataset(dataset.name, dataset.sha256, split.rows())
+    with Record.of(store.root).start(Plan("train", name, source.name, source.recipe.to_dict(), source.reasons, data)) as run:
+        published = _train(source, recipe, dataset, split, name, store, progress.heard_by(run), run, validated, devices)
+    progress.say(f"recorded as run {run.id}")
+    return Trained(published, validated)
+
+
+def _train(
+    source: Source,
+    recipe: Recipe,
+    dataset: DataSet,
+    split: Divided,
+    name: str,
+    store: Store,
+    progress: Progress,
+    run: Running,
+    validated: CrossValidation | None,
+    devices: int,
+) -> Published:
+    problem, classes = split.problem, len(split.problem.classes)
 
     # Network and fit
     attempted = attempt(recipe, problem, split, progress, devices=devices)
@@ -110,4 +134,9 @@ def train(
             write_card(work / "card.html", Card(numbered, source, dataset, history, tuning, scores, validated))
             return dataclasses.replace(numbered, files={file: digest(work / file) for file in _FILES})
 
-        return Trained(store.publish(name, work, manifest), validated)
+        published = store.publish(name, work, manifest)
+
+        # Record
+        validation = evaluate(paths["fp32"], split.validation, classes)
+        run.finish(published_result(published.manifest, "fp32", validation, scores["fp32"], split))
+        return published

@@ -17,6 +17,8 @@ from veleta import __version__
 
 COMMANDS = {
     "train": ("training", "train a model and publish it"),
+    "search": ("training", "search for a better recipe, by grid or Bayesian, alone or with other processes"),
+    "runs": ("training", "list and compare the trainings: what was tried, how, what came of it"),
     "serve": ("app", "serve the live models and watch them"),
     "predict": ("app", "ask a server about files"),
     "drill": ("app", "say how soon a shift of the data would be noticed"),

@@ -12,12 +12,16 @@ from pathlib import Path
 import pytest
 
 from tests.training.runs import ROOT, veleta_train
+from training.runs.changes import difference
+from training.runs.difference import paired
+from training.runs.record import Record
 
 pytestmark = pytest.mark.training
 
 
 def everything_in(store: Path) -> list[str]:
-    return [str(path.relative_to(store)) for path in store.rglob("*")] if store.exists() else []
+    """But for the record, which also tells of what failed."""
+    return [str(path.relative_to(store)) for path in store.rglob("*") if ".veleta" not in path.parts] if store.exists() else []
 
 
 @pytest.mark.parametrize(
@@ -132,6 +136,7 @@ def test_a_killed_training_leaves_nothing(tiny: Path, tmp_path: Path, sent: sign
     assert out == ""
     assert "Traceback" not in err
     assert everything_in(store) == []
+    assert [run.state for run in Record.of(store).runs()[0]] == ["interrupted"]
     if sent != signal.SIGKILL:
         assert list(scratch.glob("veleta-*")) == []
 
@@ -147,5 +152,11 @@ def test_second_version_is_the_same_and_waits(tiny: Path, tmp_path: Path) -> Non
     one, two = (second.store.open("tiny", version).manifest for version in (1, 2))
     assert two.training.parent_version == 1
     assert two.training.recipe["name"] == "tiny.toml"
+    after, before = Record.of(store).runs()[0]
+    assert (before.result.version, after.result.version) == (1, 2)
+    assert {fit.what: fit.epochs for fit in after.fits} == {"training": 1, "fine-tuning": 1}
+    assert after.fits[0].curves["learning_rate"] == (1.0,)
+    assert after.result.scores["test"]["accuracy"] == two.variant("fp32").metrics["accuracy"]
+    assert difference(before, after, "test") == paired(won=0, lost=0, rows=60)
     for variant in ("fp32", "pruned"):
         assert one.variant(variant).sha256 == two.variant(variant).sha256

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from training.publishing.confusion import MANY_CLASSES, heat
 from training.publishing.evaluate import Score, ValueScore
 from training.publishing.scatter import scatter
 
-_MANY_CLASSES = 30
 #: Shares of the rows of whose errors the card tells the most.
 _QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 
@@ -18,7 +18,7 @@ def rightness(labels: tuple[str, ...], score: Score | ValueScore) -> dict[str, A
     """The variables of the page. Those of the other task are None."""
     if isinstance(score, ValueScore):
         return {"classes": None, "confusion": None, "mistakes": None, "errors": _errors(score)}
-    confusion = _heat(score) if len(labels) <= _MANY_CLASSES else None
+    confusion = heat(score.confusion) if len(labels) <= MANY_CLASSES else None
     return {"classes": _classes(labels, score), "confusion": confusion, "mistakes": _mistakes(labels, score), "errors": None}
 
 
@@ -38,17 +38,6 @@ def _classes(labels: tuple[str, ...], score: Score) -> list[tuple[str, int, floa
     """Label, test rows, precision and recall of each class."""
     rows = score.confusion.sum(axis=1)
     return [(label, int(rows[i]), float(score.precision[i]), float(score.recall[i])) for i, label in enumerate(labels)]
-
-
-def _heat(score: Score) -> list[list[tuple[int, int]]]:
-    """Each cell of the confusion matrix with its strength in percent; mistakes are scaled by themselves, or nobody would see them."""
-    off = score.confusion.copy()
-    off[range(len(off)), range(len(off))] = 0
-    worst, most = max(int(off.max()), 1), max(int(score.confusion.diagonal().max()), 1)
-    return [
-        [(int(count), round(100 * count / (most if row == column else worst))) for column, count in enumerate(counts)]
-        for row, counts in enumerate(score.confusion)
-    ]
 
 
 def _mistakes(labels: tuple[str, ...], score: Score, count: int = 3) -> list[tuple[str, str, int]]:
