@@ -27,6 +27,9 @@ def configure_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", help="the model's name (default: that of the data set)")
     parser.add_argument("--data", default="digits", metavar="NAME|DIR", help="digits, mnist, fashion-mnist, or a folder of idx files")
+    parser.add_argument("--find-learning-rate", action="store_true", help="take the learning rate that a range test suggests")
+    parser.add_argument("--find-batch-size", action="store_true", help="take the batch size from which on more brings no more speed")
+    parser.add_argument("--devices", type=int, default=0, metavar="N", help="spread each batch over N devices (default: all GPUs)")
     add_store(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -38,26 +41,34 @@ def train(arguments: argparse.Namespace) -> None:
     from training.recipe import default_recipe, read_recipe
 
     started = time.monotonic()
-    source = read_recipe(arguments.recipe or default_recipe(arguments.data), arguments.set)
+    source = read_recipe(arguments.recipe, arguments.set) if arguments.recipe else None
     if arguments.name is not None:
         check_name(arguments.name)
     store = open_store(arguments)
     store.check_writable()
     _need_the_extra()
     dataset = load(arguments.data)
+    problem = dataset.problem
+    source = source or read_recipe(default_recipe(arguments.data, problem.input.kind, problem.task), arguments.set)
     name = check_name(arguments.name or dataset.name)
     signal.signal(signal.SIGTERM, _stop)  # so that the temporary folders go, too
 
-    load_keras_quietly()
+    load_keras_quietly(arguments.devices)
     from training.fitting.progress import Progress
     from training.train import train as run
 
     try:
-        published = run(source, dataset, name, store, Progress())
+        published = run(source, dataset, name, store, Progress(), _to_find(arguments), arguments.devices)
     except OSError as error:
         raise TrainingError(f"training cannot use its work folder: {error}; set TMPDIR to one with room") from error
     result = _result(published, store, time.monotonic() - started)
     print(json.dumps(result, ensure_ascii=False) if arguments.json else _summary(published, result))
+
+
+def _to_find(arguments: argparse.Namespace) -> list[str]:
+    """The batch size first: the learning rate belongs to it."""
+    wanted = {"batch_size": arguments.find_batch_size, "learning_rate": arguments.find_learning_rate}
+    return [key for key, asked in wanted.items() if asked]
 
 
 def _need_the_extra() -> None:

@@ -14,9 +14,10 @@ import warnings
 from collections.abc import Iterator
 
 
-def load_keras_quietly() -> None:
+def load_keras_quietly(devices: int = 0) -> None:
     """Import Keras with TensorFlow, without the lines that its C++ part writes before its own log level holds.
 
+    `devices` above 1: without a GPU, the processor is split into so many, which can only be done before TensorFlow starts.
     Raises ImportError where the train extra is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -24,6 +25,9 @@ def load_keras_quietly() -> None:
     with _no_stderr():
         import keras
 
+        from training.devices import prepare
+
+        prepare(devices)
         keras.random.SeedGenerator(0)  # makes TensorFlow start up, with all that it has to say
     logging.getLogger("absl").setLevel(logging.ERROR)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

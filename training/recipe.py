@@ -7,6 +7,7 @@ A data set may have a recipe of its own here, by its name, which is taken if non
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import re
 import tomllib
@@ -17,27 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from training.errors import RecipeError
+from training.schema import checked, checked_layers
 
 _RECIPES = Path(__file__).with_name("recipes")
 FOUNDING = _RECIPES / "founding.toml"
-Layer = dict[str, Any]
-
-#: Lowest and highest value of the keys that are numbers.
-_RANGES: dict[str, tuple[float, float]] = {
-    "seed": (0, 2**32 - 1),
-    "max_rows": (0, 10**9),
-    "max_shift_pixels": (0, 1000),
-    "batch_size": (1, 65_536),
-    "learning_rate": (1e-9, 1e3),
-    "epochs": (1, 10_000),
-    "max_updates": (1, 10**9),
-    "patience": (1, 10_000),
-    "prune_keep": (0.01, 1.0),
-    "prune_epochs": (1, 10_000),
-    "prune_max_updates": (1, 10**9),
-    "calibration_rows": (1, 100_000),
+_OF_KIND = {
+    ("tabular", "classification"): _RECIPES / "table.toml",
+    ("tabular", "regression"): _RECIPES / "regression.toml",
+    ("sequence", "classification"): _RECIPES / "lstm.toml",
+    ("sequence", "regression"): _RECIPES / "lstm.toml",
 }
-_EXPECTED = {int: "a whole number", float: "a number", str: "a text"}
+Layer = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -46,13 +37,31 @@ class Recipe:
 
     seed: int
     max_rows: int
-    max_shift_pixels: int
     batch_size: int
-    optimizer: str
-    learning_rate: float
     epochs: int
     max_updates: int
     patience: int
+    optimizer: str
+    learning_rate: float
+    optimizer_arguments: dict[str, Any]
+    schedule: str
+    warmup: float
+    schedule_arguments: dict[str, Any]
+    loss: str
+    loss_arguments: dict[str, Any]
+    label_smoothing: float
+    output_activation: str
+    class_weights: str
+    precision: str
+    normalization: str
+    max_shift_pixels: int
+    max_rotation_degrees: float
+    max_zoom: float
+    base: str
+    frozen_epochs: int
+    unfreeze_stages: int
+    unfreeze_epochs: int
+    unfreeze_learning_rate: float
     prune_keep: float
     prune_epochs: int
     prune_max_updates: int
@@ -61,7 +70,7 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it, for the manifest."""
-        return dataclasses.asdict(self) | {"layers": [dict(layer) for layer in self.layers]}
+        return dataclasses.asdict(self) | {"layers": [copy.deepcopy(layer) for layer in self.layers]}
 
 
 @dataclass(frozen=True)
@@ -72,25 +81,36 @@ class Source:
     name: str
     reasons: dict[str, str]
 
+    def found(self, reason: str, **values: Any) -> Source:
+        """The same recipe with values that were measured, and how."""
+        return Source(dataclasses.replace(self.recipe, **values), self.name, self.reasons | dict.fromkeys(values, reason))
+
 
 def read_recipe(path: Path | None = None, settings: Iterable[str] = ()) -> Source:
-    """The recipe of a file over the founding one, and `key=value` settings over both. Raises RecipeError."""
+    """The recipe of a file over the founding one, and `key=value` settings over both. Raises RecipeError.
+
+    A recipe that starts from a `base` and names no layers has none between that and its head: the founding ones are not meant.
+    """
     text = _text(FOUNDING)
     values, reasons = tomllib.loads(text), _reasons(text)
+    own: dict[str, Any] = {}
     if path not in (None, FOUNDING):
         text = _text(path)
-        values |= _table(text, path)
+        own = _table(text, path)
         reasons |= _reasons(text)
+    values |= own
     for setting in settings:
         key, value = _setting(setting)
         _assign(values, key, value)
         reasons[key] = "set on the command line"
+    if values["base"] and "layers" not in own and not any(key.startswith("layers") for key in reasons):
+        values["layers"] = []
     return Source(_check(values), (path or FOUNDING).name, reasons)
 
 
-def default_recipe(data: str) -> Path:
-    """The recipe for a data set if none is given: the founding one, where the data needs nothing else."""
-    return next((path for path in _RECIPES.glob("*.toml") if path.stem == data), FOUNDING)
+def default_recipe(data: str, kind: str = "image", task: str = "classification") -> Path:
+    """The recipe if none is given: that of the data set, or of its kind of input and task; the founding one for images."""
+    return next((path for path in _RECIPES.glob("*.toml") if path.stem == data), _OF_KIND.get((kind, task), FOUNDING))
 
 
 def _text(path: Path) -> str:
@@ -116,7 +136,7 @@ def _reasons(text: str) -> dict[str, str]:
     {'epochs': 'enough'}
     """
     head = text.partition("[[layers]]")[0]
-    return dict(re.findall(r"^(\w+) *= *(?:\"[^\"]*\"|[^\"#\n]*?) *# *(.+?) *$", head, re.MULTILINE))
+    return dict(re.findall(r"^(\w+) *= *(?:\"[^\"\n]*\"|[^\"#\n])*? *# *(.+?) *$", head, re.MULTILINE))
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -135,36 +155,38 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def _assign(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set a key of the recipe, or `layers.N.key` (N from 0) of one layer."""
-    match key.split("."):
-        case [name]:
-            values[name] = value
-        case ["layers", number, argument] if number.isdecimal() and int(number) < len(values["layers"]):
-            values["layers"][int(number)][argument] = value
-        case _:
-            raise RecipeError(f"the recipe has no {key!r}; a layer is set with layers.N.argument, N from 0 to {len(values['layers']) - 1}")
+    """Set a key, an argument in a table of arguments, or `layers.N.argument` (N from 0), however deep.
+
+    >>> recipe = {"layers": [{"kind": "Dense"}], "optimizer_arguments": {}}
+    >>> _assign(recipe, "optimizer_arguments.momentum", 0.9)
+    >>> _assign(recipe, "layers.0.kernel_regularizer.l2", 0.001)
+    >>> recipe
+    {'layers': [{'kind': 'Dense', 'kernel_regularizer': {'l2': 0.001}}], 'optimizer_arguments': {'momentum': 0.9}}
+    """
+    *path, last = key.split(".")
+    place: Any = values
+    for depth, name in enumerate(path):
+        if isinstance(place, list) and name.isdecimal() and int(name) < len(place):
+            place = place[int(name)]
+        elif isinstance(place, dict) and (depth or name in place):
+            place = place.setdefault(name, {})
+        else:
+            raise RecipeError(f"the recipe has no {key!r}; {_places(values)}")
+    if not isinstance(place, dict):
+        raise RecipeError(f"the recipe has no {key!r}; {_places(values)}")
+    place[last] = value
+
+
+def _places(values: dict[str, Any]) -> str:
+    layers = values["layers"]
+    numbers = f"N from 0 to {len(layers) - 1}" if isinstance(layers, list) else "N from 0"
+    tables = ", ".join(key for key, value in values.items() if isinstance(value, dict))
+    return f"a layer is set with layers.N.argument, {numbers}, and KEY.argument goes for {tables}"
 
 
 def _check(values: dict[str, Any]) -> Recipe:
     kinds = typing.get_type_hints(Recipe)
     if unknown := sorted(values.keys() - kinds.keys()):
         raise RecipeError(f"a recipe has no key {unknown[0]!r}; it has {', '.join(kinds)}")
-    checked = {key: _number_or_text(key, value, kinds[key]) for key, value in values.items() if key != "layers"}
-    return Recipe(**checked, layers=_layers(values["layers"]))
-
-
-def _number_or_text(key: str, value: Any, kind: type) -> Any:
-    whole = kind is float and type(value) is int
-    if type(value) is not kind and not whole:
-        raise RecipeError(f"{key} is {value!r}, expected {_EXPECTED[kind]}")
-    if key in _RANGES:
-        lowest, highest = _RANGES[key]
-        if not lowest <= value <= highest:  # also refuses nan
-            raise RecipeError(f"{key} is {value}, expected {lowest:,} to {highest:,}")
-    return kind(value)
-
-
-def _layers(value: Any) -> tuple[Layer, ...]:
-    if not isinstance(value, list) or not all(isinstance(layer, dict) and isinstance(layer.get("kind"), str) for layer in value):
-        raise RecipeError('layers are not tables [[layers]] that each have a kind, as in kind = "Dense"')
-    return tuple(value)
+    plain = {key: checked(key, value, typing.get_origin(kinds[key]) or kinds[key]) for key, value in values.items() if key != "layers"}
+    return Recipe(**plain, layers=checked_layers(values["layers"]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from models.manifest import Manifest, digest
@@ -15,8 +16,11 @@ from models.store import Published, Store
 from training.compression.variants import shrink, write_variants
 from training.data.parts import DataSet
 from training.fitting.attempt import attempt
-from training.fitting.fit import one_hot
+from training.fitting.find import found
+from training.fitting.fit import targets_of
 from training.fitting.progress import Progress
+from training.networks.base import with_base
+from training.networks.servable import check_servable
 from training.publishing.calibrate import calibrate
 from training.publishing.card import Card, write_card
 from training.publishing.describe import describe, judge
@@ -29,21 +33,30 @@ from training.recipe import Source
 _FILES = ("model.json", "model.h5", "reference.npz", "card.html")
 
 
-def train(source: Source, dataset: DataSet, name: str, store: Store, progress: Progress) -> Published:
-    """Train the recipe on a data set and publish the result as the next version of `name`. Raises VeletaError."""
-    recipe = source.recipe
+def train(
+    source: Source, dataset: DataSet, name: str, store: Store, progress: Progress, find: Collection[str] = (), devices: int = 0
+) -> Published:
+    """Train the recipe on a data set and publish the result as the next version of `name`. Raises VeletaError.
+
+    `find` names values of the recipe that are measured first (see training.fitting.find); `devices`: how many share the work.
+    """
+    check_servable(source.recipe)
 
     # Data
-    split = dataset.split(recipe.seed, recipe.max_rows)
+    split = dataset.split(source.recipe.seed, source.recipe.max_rows)
     classes = len(dataset.classes)
     progress.say(f"{dataset.name}: " + ", ".join(f"{rows:,} {part}" for part, rows in split.rows().items()) + " rows")
 
+    # What the data can tell of the recipe
+    source = found(source, find, with_base(source.recipe, store), dataset.problem, split, progress)
+    recipe = with_base(source.recipe, store)
+
     # Network and fit
-    attempted = attempt(recipe, dataset.problem, split, progress)
+    attempted = attempt(recipe, dataset.problem, split, progress, devices=devices)
     network, history = attempted.network, attempted.history
 
     # Compress
-    pruned, tuning = shrink(network, recipe, split, one_hot(split.train.y, classes), progress)
+    pruned, tuning = shrink(network, recipe, dataset.problem, split, targets_of(split.train.y, classes), progress)
 
     with tempfile.TemporaryDirectory(prefix="veleta-train-") as folder:
         work = Path(folder)

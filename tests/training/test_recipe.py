@@ -22,6 +22,8 @@ def test_founding_recipe_is_the_founding_network() -> None:
 def test_data_may_have_a_recipe_of_its_own() -> None:
     assert default_recipe("digits").name == "digits.toml"
     assert {default_recipe(data) for data in ("fashion-mnist", "mnist", "./digits", "../recipes/digits", "/tmp")} == {FOUNDING}
+    assert default_recipe("houses.csv", "tabular", "regression").name == "regression.toml"
+    assert default_recipe("visits.npz", "sequence").name == "lstm.toml"
     own, founding = (read_recipe(path).recipe.to_dict() for path in (default_recipe("digits"), None))
     assert {key for key in own if own[key] != founding[key]} == {"max_shift_pixels"}
 
@@ -49,6 +51,51 @@ def test_a_layer_can_be_set() -> None:
     assert after[number] == before[number] | {"filters": 8}
 
 
+def test_tables_of_arguments_can_be_set(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'optimizer = "sgd"\noptimizer_arguments = { momentum = 0.9 }  # as usual\n'
+        '[[layers]]\nkind = "Residual"\nlayers = [{ kind = "Dense", units = 4 }]\n'
+    )
+    settings = [
+        "optimizer_arguments.nesterov=true",
+        "schedule_arguments.at=[0.3, 0.6]",
+        "layers.0.layers.0.units=8",
+        "layers.0.layers.0.kernel_regularizer.l2=0.01",
+    ]
+    source = read_recipe(path, settings)
+    assert source.recipe.optimizer_arguments == {"momentum": 0.9, "nesterov": True}
+    assert source.recipe.schedule_arguments == {"at": [0.3, 0.6]}
+    assert source.recipe.layers[0]["layers"] == [{"kind": "Dense", "units": 8, "kernel_regularizer": {"l2": 0.01}}]
+    assert source.reasons["optimizer_arguments"] == "as usual"
+    assert read_recipe().recipe.optimizer_arguments == {}
+
+
+def test_a_base_stands_for_the_founding_layers(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('base = "digits/1"\n[[layers]]\nkind = "Dense"\nunits = 8\n')
+    assert read_recipe(None, ["base=digits/1"]).recipe.layers == ()
+    assert [layer["kind"] for layer in read_recipe(path).recipe.layers] == ["Dense"]
+
+
+def test_what_was_measured_has_that_as_its_reason() -> None:
+    source = read_recipe().found("found by trying", batch_size=64)
+    assert (source.recipe.batch_size, source.reasons["batch_size"]) == (64, "found by trying")
+    assert source.reasons["epochs"] == read_recipe().reasons["epochs"]
+
+
+READY = sorted(path for path in FOUNDING.parent.glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", READY, ids=lambda path: path.stem)
+def test_every_ready_recipe_says_why(path: Path) -> None:
+    source = read_recipe(path)
+    head = path.read_text().partition("[[layers]]")[0]
+    keys = {line.split(" = ")[0] for line in head.splitlines() if " = " in line and not line.startswith("#")}
+    assert keys <= source.reasons.keys()
+    assert all(source.reasons[key] in head for key in keys)
+
+
 def test_recipe_goes_into_json_and_back() -> None:
     recipe = read_recipe().recipe
     assert json.loads(json.dumps(recipe.to_dict())) == recipe.to_dict()
@@ -63,6 +110,16 @@ def test_recipe_goes_into_json_and_back() -> None:
         ("epochs=true", ["epochs", "True", "whole number"]),
         ("epochs=2.5", ["epochs", "2.5", "whole number"]),
         ("optimizer=3", ["optimizer", "3", "a text"]),
+        ("optimizer_arguments=0.9", ["optimizer_arguments", "0.9", "a table"]),
+        ("optimizer_argument.momentum=0.9", ["optimizer_argument.momentum", "optimizer_arguments"]),
+        ("epochs.most=3", ["epochs.most"]),
+        ("schedule=cosinus", ["schedule", "'cosinus'", "one-cycle"]),
+        ("class_weights=yes", ["class_weights", "'yes'", "balanced"]),
+        ("precision=float16", ["precision", "'float16'", "mixed_bfloat16"]),
+        ("normalization=z", ["normalization", "'z'", "standardize"]),
+        ("warmup=1.5", ["warmup", "1.5"]),
+        ("label_smoothing=1", ["label_smoothing", "0.99"]),
+        ("max_zoom=-0.1", ["max_zoom", "-0.1"]),
         ("learning_rate=nan", ["learning_rate", "nan"]),
         ("prune_keep=1.5", ["prune_keep", "1.5"]),
         ("epoch=3", ["'epoch'", "epochs"]),

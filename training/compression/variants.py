@@ -10,10 +10,10 @@ from monitoring.arrays import FloatArray
 from training.compression.channels import Groups
 from training.compression.prune import choose, rebuild
 from training.compression.quantize import quantize
-from training.data.parts import Split
-from training.fitting.fit import History, Schedule, fit
+from training.data.parts import Problem, Split
+from training.fitting.attempt import refit
+from training.fitting.fit import History, Schedule
 from training.fitting.progress import Progress
-from training.networks.network import learner
 from training.onnx.export import export, keras_answer
 from training.onnx.graph import Graph
 from training.recipe import Recipe
@@ -24,7 +24,7 @@ _IMPORTANCE_ROWS = 2048
 _FROM_PARENT = 0.5
 
 
-def shrink(network: Any, recipe: Recipe, split: Split, targets: FloatArray, progress: Progress) -> tuple[Any, History]:
+def shrink(network: Any, recipe: Recipe, problem: Problem, split: Split, targets: FloatArray, progress: Progress) -> tuple[Any, History]:
     """The network with the recipe's share of its filters and neurons, fine-tuned; and how that went. `targets` are (n, classes)."""
     rows = split.train.draw(_IMPORTANCE_ROWS, recipe.seed)
     groups = Groups.of(Graph.of(network))
@@ -32,7 +32,7 @@ def shrink(network: Any, recipe: Recipe, split: Split, targets: FloatArray, prog
     progress.say(f"pruned from {network.count_params():,} to {small.count_params():,} parameters")
     softened = (1 - _FROM_PARENT) * targets + _FROM_PARENT * keras_answer(network, split.train.x)[0]
     schedule = Schedule(recipe.prune_epochs, recipe.prune_max_updates, recipe.patience, recipe.batch_size)
-    return small, fit(learner(small, recipe), split.train, softened, split.validation, schedule, progress, "fine-tuning")
+    return small, refit(small, recipe, problem, split, softened, schedule, progress)
 
 
 def write_variants(folder: Path, network: Any, pruned: Any, recipe: Recipe, split: Split, progress: Progress) -> dict[str, Path]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -12,9 +13,7 @@ import numpy as np
 from monitoring.arrays import FloatArray
 from training.data.parts import Part
 from training.errors import TrainingError
-from training.fitting.progress import Progress
-
-_LOGGED = ("loss", "accuracy", "val_loss", "val_accuracy")
+from training.fitting.progress import METRICS, Progress
 
 
 @dataclass(frozen=True)
@@ -33,16 +32,47 @@ class Schedule:
     def batches(self, rows: int) -> int:
         return math.ceil(rows / self.batch_size)
 
+    def updates(self, rows: int) -> int:
+        """The updates that are planned, which the schedule of the learning rate is laid over."""
+        return self.epochs_for(rows) * self.batches(rows)
+
 
 @dataclass(frozen=True)
 class History:
-    """Loss and accuracy after each epoch, and the epoch (from 0) whose weights were kept."""
+    """Loss and metric after each epoch, and the epoch (from 0) whose weights were kept.
+
+    The metric is the accuracy of a classification, or the mean absolute error of a regression in the unit of its target, as
+    `metric_name` says. `learning_rate` is that of the first update of each epoch.
+    """
 
     loss: list[float]
-    accuracy: list[float]
+    metric: list[float]
     validation_loss: list[float]
-    validation_accuracy: list[float]
+    validation_metric: list[float]
     best: int
+    learning_rate: list[float] = field(default_factory=list)
+    metric_name: str = "accuracy"
+
+    @property
+    def accuracy(self) -> list[float]:
+        """The metric of a classification."""
+        return self.metric
+
+    @property
+    def validation_accuracy(self) -> list[float]:
+        return self.validation_metric
+
+    def then(self, later: History, best: int) -> History:
+        """This fit followed by another of the same network; `best` counts from the first epoch of this one."""
+        return History(
+            self.loss + later.loss,
+            self.metric + later.metric,
+            self.validation_loss + later.validation_loss,
+            self.validation_metric + later.validation_metric,
+            best,
+            self.learning_rate + later.learning_rate,
+            self.metric_name,
+        )
 
 
 def one_hot(labels: Any, classes: int) -> FloatArray:
@@ -51,34 +81,61 @@ def one_hot(labels: Any, classes: int) -> FloatArray:
     return rows
 
 
-def fit(model: Any, train: Part, targets: FloatArray, validation: Part, schedule: Schedule, progress: Progress, what: str) -> History:
-    """Fit a compiled model to `targets` (n, classes), and leave it with the weights of the lowest validation loss.
+def targets_of(y: Any, width: int) -> FloatArray:
+    """What a network with `width` outputs is to answer: class numbers as one-hot rows, values (n,) as a column (n, 1)."""
+    return one_hot(y, width) if np.issubdtype(y.dtype, np.integer) else np.asarray(y, dtype=np.float32).reshape(-1, 1)
 
-    Raises TrainingError if the loss stops being a number.
+
+def fit(
+    model: Any,
+    train: Part,
+    targets: FloatArray,
+    validation: Part,
+    schedule: Schedule,
+    progress: Progress,
+    what: str,
+    callbacks: Sequence[Any] = (),
+    row_weights: FloatArray | None = None,
+) -> History:
+    """Fit a compiled model to `targets` (n, classes) or (n, 1), and leave it with the weights of the lowest validation loss.
+
+    `row_weights` (n,) say how much each training row counts. Raises TrainingError if the loss stops being a number.
     """
     epochs = schedule.epochs_for(len(train))
-    callbacks = [
+    learning_rates: list[float] = []
+    ours = [
+        *_averaging(model),
         keras.callbacks.EarlyStopping("val_loss", patience=schedule.patience, restore_best_weights=True),
         keras.callbacks.TerminateOnNaN(),
+        keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: learning_rates.append(float(model.optimizer.learning_rate))),
         progress.callback(what, epochs, schedule.batches(len(train))),
     ]
-    expected = one_hot(validation.y, targets.shape[1])
     with np.errstate(all="ignore"):
         run = model.fit(
             train.x,
             targets,
             batch_size=schedule.batch_size,
             epochs=epochs,
-            validation_data=(validation.x, expected),
+            sample_weight=row_weights,
+            validation_data=(validation.x, targets_of(validation.y, targets.shape[1])),
             validation_batch_size=512,
-            callbacks=callbacks,
+            callbacks=[*ours, *callbacks],
             verbose=0,
         )
-    return _history(run.history)
+    return _history(run.history, learning_rates)
 
 
-def _history(logs: dict[str, list[float]]) -> History:
-    loss, accuracy, val_loss, val_accuracy = ([float(value) for value in logs.get(name, [])] for name in _LOGGED)
+def _averaging(model: Any) -> list[Any]:
+    """Where the optimizer keeps a moving average of the weights (use_ema), that is what is validated and kept."""
+    inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # mixed_float16 wraps it
+    return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if inner.use_ema else []
+
+
+def _history(logs: dict[str, list[float]], learning_rates: list[float]) -> History:
+    metric = next((name for name in METRICS.values() if name in logs), "accuracy")
+    loss, measured, val_loss, val_measured = (
+        [float(value) for value in logs.get(name, [])] for name in ("loss", metric, "val_loss", f"val_{metric}")
+    )
     if not np.isfinite(loss).all() or not np.isfinite(val_loss).any():
         raise TrainingError("the training diverged: the loss is not a number any more; lower learning_rate, as in --set learning_rate=0.1")
-    return History(loss, accuracy, val_loss, val_accuracy, int(np.nanargmin(val_loss)))
+    return History(loss, measured, val_loss, val_measured, int(np.nanargmin(val_loss)), learning_rates, metric)

@@ -10,6 +10,9 @@ from typing import Any, TextIO
 import keras
 from tqdm import tqdm
 
+#: What is measured beside the loss, by task; the names that Keras logs.
+METRICS = {"classification": "accuracy", "regression": "mae"}
+
 
 class Progress:
     """Says how far the work is."""
@@ -38,7 +41,6 @@ class Progress:
 
 
 def _figures(logs: Mapping[str, float]) -> str:
-    return (
-        f"loss {logs['loss']:.4f}, accuracy {logs['accuracy']:.4f}; "
-        f"validation: loss {logs['val_loss']:.4f}, accuracy {logs['val_accuracy']:.4f}"
-    )
+    names = [name for name in ("loss", *METRICS.values()) if name in logs]
+    train, validation = (", ".join(f"{name} {logs[start + name]:.4f}" for name in names) for start in ("", "val_"))
+    return f"{train}; validation: {validation}"

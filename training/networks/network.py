@@ -1,4 +1,4 @@
-"""The network of a recipe as a Keras model, with the scaling of the pixels inside, so that a server cannot scale differently."""
+"""The network of a recipe as a Keras model, with the scaling of its inputs inside, so that a server cannot scale differently."""
 
 from __future__ import annotations
 
@@ -6,55 +6,45 @@ from typing import Any
 
 import keras
 
-from training.data.parts import Problem
+from training.data.parts import Part, Problem
 from training.errors import RecipeError
-from training.onnx.layers import EMITTERS
-from training.recipe import Layer, Recipe
+from training.networks.arguments import first_sentence
+from training.networks.base import features_of
+from training.networks.layers import apply
+from training.networks.scaling import scaler, value_scale
+from training.recipe import Recipe
 
 
-def build(recipe: Recipe, problem: Problem) -> Any:
-    """An untrained keras.Sequential: inputs as the problem has them → probabilities (n, classes).
+def build(recipe: Recipe, problem: Problem, train: Part | None = None) -> Any:
+    """An untrained functional model: inputs as the problem has them → probabilities (n, classes), or values (n, 1).
 
-    Raises RecipeError that names the layer: unknown, not exportable, wrong arguments, or not fitting the one before.
+    `train` is needed where the inputs are standardized and for a regression. What scales and the head compute in float32 whatever
+    the precision. Raises RecipeError that names the layer: unknown, wrong arguments, or not fitting the one before.
     """
     taken = problem.input
-    model = keras.Sequential([keras.Input(taken.shape[1:], name=taken.name), keras.layers.Rescaling(1 / taken.range[1])], name="network")
+    inputs = keras.Input(taken.shape[1:], name=taken.name)
+    x = features_of(recipe.base, inputs) if recipe.base else _scaled(recipe, problem, train, inputs)
     for number, layer in enumerate(recipe.layers):
-        try:
-            model.add(_layer(number, layer))
-        except (ValueError, TypeError) as error:
-            raise RecipeError(f"layers.{number} ({layer['kind']}) cannot be built: {_first_sentence(error)}") from error
-    if len(model.output_shape) != 2:
-        raise RecipeError(
-            f'the last of the layers gives shape {model.output_shape[1:]}; end them with kind = "Flatten" or a Dense after it'
-        )
-    model.add(keras.layers.Dense(len(problem.classes), activation="softmax", name="probabilities"))
-    return model
+        x = apply(f"layers.{number}", layer, x)
+    if len(x.shape) != 2:
+        raise RecipeError(f'the last of the layers gives shape {x.shape[1:]}; end them with kind = "Flatten" or a Dense after it')
+    return keras.Model(inputs, _head(recipe, problem, train, x), name="network")
 
 
-def learner(model: Any, recipe: Recipe) -> Any:
-    """What is fitted: the model, behind the augmentation that the recipe asks for, with the recipe's optimizer.
+def _scaled(recipe: Recipe, problem: Problem, train: Part | None, inputs: Any) -> Any:
+    layer = scaler(recipe, problem, train)
+    return inputs if layer is None else layer(inputs)
 
-    The weights are the model's own. The augmentation stays outside it: Keras augments whenever such a layer is called plainly, and
-    whoever loads model.json must get the answers that are served. Raises RecipeError for an unknown optimizer.
-    """
-    if recipe.max_shift_pixels:
-        height, width = (recipe.max_shift_pixels / size for size in model.input_shape[1:3])
-        shift = keras.layers.RandomTranslation(height, width, fill_mode="constant")
-        model = keras.Sequential([keras.Input(model.input_shape[1:]), shift, model])
+
+def _head(recipe: Recipe, problem: Problem, train: Part | None, x: Any) -> Any:
+    regression = problem.task == "regression"
+    automatic = "linear" if regression else "softmax"
+    activation = automatic if recipe.output_activation == "auto" else recipe.output_activation
     try:
-        optimizer = keras.optimizers.get({"class_name": recipe.optimizer, "config": {"learning_rate": recipe.learning_rate}})
+        dense = keras.layers.Dense(
+            1 if regression else len(problem.classes), activation, name="output" if regression else "probabilities", dtype="float32"
+        )
     except (ValueError, TypeError) as error:
-        raise RecipeError(f"Keras has no optimizer {recipe.optimizer!r}; it has adadelta, adam, adamw, sgd, rmsprop and others") from error
-    model.compile(optimizer, loss="categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
-    return model
-
-
-def _layer(number: int, layer: Layer) -> Any:
-    if layer["kind"] not in EMITTERS:
-        raise RecipeError(f"layers.{number} has the kind {layer['kind']!r}; those that can be served are {', '.join(EMITTERS)}")
-    return getattr(keras.layers, layer["kind"])(**{key: value for key, value in layer.items() if key != "kind"})
-
-
-def _first_sentence(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200]
+        raise RecipeError(f"output_activation is {activation!r}, which Keras does not have: {first_sentence(error)}") from error
+    scale = value_scale(recipe, problem, train)
+    return dense(x) if scale is None else scale(dense(x))

@@ -1,0 +1,49 @@
+"""Devices: the processor, a GPU where there is one, or several at once that each take a part of every batch."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from training.errors import TrainingError
+
+
+def prepare(devices: int) -> None:
+    """Before TensorFlow starts: a GPU takes memory as it needs it, and without one the processor is split into `devices` parts.
+
+    Splitting brings no speed, since one part uses all cores already; it is how a training on several devices is tried without them.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if not gpus and devices > 1:
+        processor = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * devices)
+
+
+@contextlib.contextmanager
+def placed(devices: int = 0) -> Iterator[bool]:
+    """What is built, compiled and fitted meanwhile is mirrored on so many devices; 0: on all GPUs. Gives whether there are several.
+
+    Each takes an equal part of a batch, and the gradients are summed before every update: `batch_size` stays that of all together.
+    Raises TrainingError if there are fewer devices.
+    """
+    names = _names()
+    if devices > len(names):
+        raise TrainingError(f"there are {len(names)} devices ({', '.join(names)}), and {devices} are asked for; set --devices {len(names)}")
+    chosen = names[: devices or len(names)] if devices or names[0].startswith("GPU") else names[:1]
+    if len(chosen) < 2:
+        yield False
+        return
+    with tf.distribute.MirroredStrategy(chosen).scope():
+        yield True
+
+
+def _names() -> list[str]:
+    """The GPUs, or the parts of the processor."""
+    for kind in ("GPU", "CPU"):
+        if found := tf.config.list_logical_devices(kind):
+            return [f"{kind}:{number}" for number in range(len(found))]
+    raise TrainingError("TensorFlow finds no device to compute on; install a tensorflow for this machine")
