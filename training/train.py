@@ -14,8 +14,11 @@ from pathlib import Path
 from models.manifest import Manifest, digest
 from models.store import Published, Store
 from training.compression.variants import shrink, write_variants
-from training.data.parts import DataSet
-from training.fitting.attempt import attempt
+from training.data.parts import DataSet, Split
+from training.diagnosis.attempt import diagnosed
+from training.diagnosis.finding import Finding
+from training.errors import DivergedError
+from training.fitting.attempt import Attempt
 from training.fitting.find import found
 from training.fitting.fit import targets_of
 from training.fitting.progress import Progress
@@ -28,7 +31,7 @@ from training.publishing.evaluate import evaluate
 from training.publishing.fitted import fit_signals
 from training.publishing.keras_files import write_keras_files
 from training.publishing.profile import write_profile
-from training.recipe import Source
+from training.recipe import Recipe, Source
 
 _FILES = ("model.json", "model.h5", "reference.npz", "card.html")
 
@@ -51,8 +54,8 @@ def train(
     source = found(source, find, with_base(source.recipe, store), dataset.problem, split, progress)
     recipe = with_base(source.recipe, store)
 
-    # Network and fit
-    attempted = attempt(recipe, dataset.problem, split, progress, devices=devices)
+    # Network, fit and diagnosis
+    attempted, findings = _diagnosed(recipe, dataset, split, progress, devices)
     network, history = attempted.network, attempted.history
 
     # Compress
@@ -84,7 +87,7 @@ def train(
         write_profile(work / "reference.npz", paths, split.test, scores, fitted, calibrations, dataset.problem.input, recipe.seed)
 
         # Publish
-        described = describe(name, dataset.problem, dataset, split, variants, source, store.live(name))
+        described = describe(name, dataset.problem, dataset, split, variants, source, store.live(name), findings)
 
         def manifest(version: int) -> Manifest:
             numbered = dataclasses.replace(described, version=version)
@@ -92,3 +95,16 @@ def train(
             return dataclasses.replace(numbered, files={file: digest(work / file) for file in _FILES})
 
         return store.publish(name, work, manifest)
+
+
+def _diagnosed(
+    recipe: Recipe, dataset: DataSet, split: Split, progress: Progress, devices: int
+) -> tuple[Attempt, tuple[Finding, ...]]:
+    """The fitted network, and what is wrong with it. Raises DivergedError that says why the loss is no number."""
+    made = diagnosed(recipe, dataset.problem, split, progress, devices=devices)
+    for finding in made.ill:
+        progress.say(str(finding))
+    if made.attempt is None:
+        why = made.findings[0] if made.findings else None
+        raise DivergedError(f"the training diverged: {why.evidence} {why.remedy}" if why else "the training diverged; lower learning_rate")
+    return made.attempt, made.findings

@@ -15,7 +15,7 @@ import numpy as np
 from training.recipe import Layer, Recipe, read_recipe
 
 ARCHITECTURES = ("dense", "table", "cnn", "rnn", "transformer")
-_UPDATES = {"dense": 500, "table": 600, "cnn": 400, "rnn": 450, "transformer": 450}
+_UPDATES = {"dense": 360, "table": 360, "cnn": 300, "rnn": 400, "transformer": 360}
 #: Optimizers with learning rates that are usual for them, and their arguments.
 _OPTIMIZERS: tuple[tuple[str, tuple[float, ...], dict[str, Any]], ...] = (
     ("adam", (1e-3, 3e-3), {}),

@@ -18,11 +18,11 @@ from benchmarks.diagnosis.cases import Case
 from benchmarks.diagnosis.faults import Training
 from monitoring.arrays import FloatArray
 from training.diagnosis.facts import Facts
-from training.errors import TrainingError
+from training.errors import DivergedError
 
 CACHE = Path(__file__).parents[1] / ".cache" / "diagnosis"
 #: To be raised when facts mean something else than before.
-FORMAT = 1
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def run(training: Training) -> Outcome:
     with np.errstate(all="ignore"):
         try:
             network = attempt(training.recipe, training.problem, training.split, Progress(io.StringIO()), watch=watch).network
-        except TrainingError:
+        except DivergedError:
             pass
     assert watch.facts is not None
     scores = [_score(network, training, name) for name in ("validation", "test")] if network is not None else [0.0, 0.0]

@@ -19,7 +19,7 @@ from training.data.sources import load
 from training.data.split import stratified
 
 #: Rows of each part at most.
-_TRAIN, _VALIDATION, _TEST = 800, 300, 500
+_TRAIN, _VALIDATION, _TEST = 768, 300, 500
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class World:
             rest, part = _draw(rest, size, seed, bool(self.problem.classes))
             parts.append(part)
         test, validation, train = parts
-        return Split(train, validation, test)
+        whole_batches = len(train) // 64 * 64  # TensorFlow traces its function again for a batch that is smaller
+        return Split(train.take(np.arange(whole_batches)), validation, test)
 
 
 def _draw(whole: Part, rows: int, seed: int, by_class: bool) -> tuple[Part, Part]:

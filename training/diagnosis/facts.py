@@ -13,7 +13,9 @@ from monitoring.arrays import FloatArray, IntArray
 #: What a row of the trace has for each trainable tensor. Norms are Euclidean.
 TRACED = ("mean_gradient", "gradient", "zero_gradients", "weight", "update", "finite")
 #: What a row of the activations has for each layer.
-ACTIVATED = ("zeros", "dead_units", "saturated", "deviation", "row_deviation", "highest")
+#: `zeros`: share of activations that are zero; `dead_units`: of units active on under 1 % of the rows; `saturated` and `pinned`: of
+#: activations beyond 95 % or all but a millionth of the range of tanh or sigmoid; deviations over all, and of a unit over rows.
+ACTIVATED = ("zeros", "dead_units", "saturated", "pinned", "deviation", "row_deviation", "highest")
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ DROPOUT_WITH_HARM = 0.6  # NeuraLint's, where training rows are told badly as we
 EPSILON_BY_GRADIENT = 10.0  # epsilon by the mean gradient: Adam's denominator no longer adapts
 RATE_DEAD = 0.01  # of the highest learning rate: research/training.md C6
 RATE_DEAD_SHARE = 0.4  # of the epochs; a cosine spends 6 % there, a step schedule none. here
+LEARNT = 0.995  # of the training rows: there is nothing left that a longer training could learn from them
 ROTATION_WIDE, SHIFT_WIDE, ZOOM_WIDE = 45.0, 0.25, 0.4  # degrees, share of the side: beyond, digits and clothes become others
 AUGMENTATION_GAP = 0.1  # by which rows are told better without their augmentation. here
 STEP_SMALL = 1e-4  # ‖Δw‖ / ‖w‖ of an update: TheDeepChecker's lower limit; a thousandth is usual
@@ -50,6 +51,7 @@ STEP_LARGE = 0.1  # its upper limit
 
 # The gradients
 GRADIENT_RATIO_LOW = 1e-3  # norm at the first by that at the last layer: AutoTrainer β₁
+GRADIENT_RATIO_LOW_AND_STUCK = 0.03  # as above, where training rows are told no better than by chance. here
 GRADIENT_RATIO_HIGH = 70.0  # AutoTrainer β₃
 GRADIENT_HUGE = 1e6  # mean |g|: TheDeepChecker
 
@@ -64,6 +66,8 @@ POOR_R2 = 0.1  # as above, of R²
 TELLS_NOTHING_Z = 3.0  # standard errors above chance that a training score must have
 RISES = 1.5  # loss by that before the first update: SMD's 5 % in 10 steps fires on every warm-up. here
 STILL_FALLING = 0.05  # of the loss over the last tenth of the epochs (at least one): TheDeepChecker's least drop of a window
+LEAST_UNITS = 4  # of a hidden layer; two can hold ten classes on a circle, but no training finds that. here
+FEW_UPDATES = 200  # of a whole training. here
 OVERFIT_GAP = 0.1  # of accuracy: AutoTrainer (0.10, or 0.07 above 0.9)
 OVERFIT_RISE = 1.2  # validation loss at the end by its lowest. here
 PENALTY_SHRINKS = 0.3  # norm of the weights at the end by that at the start: what is learnt is to be small. here

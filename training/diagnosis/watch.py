@@ -13,7 +13,7 @@ import numpy as np
 from monitoring.arrays import FloatArray, IntArray
 from training.data.parts import Part, Problem, Split
 from training.diagnosis import thresholds as at
-from training.diagnosis.facts import KERNELS, TRACED, Activations, Curves, End, Facts, Start, Trace
+from training.diagnosis.facts import TRACED, Activations, Curves, End, Facts, Start, Trace
 from training.diagnosis.measure.data import data_facts, sample
 from training.diagnosis.measure.network import layer_facts, reach_of, seen_inputs
 from training.diagnosis.measure.passes import ActivationPass, effective_rank
@@ -35,7 +35,8 @@ class FactsWatch:
         return ProbedModel
 
     def callbacks(self, network: Any, problem: Problem, split: Split) -> list[Any]:
-        self._callback = _Gather(self._recipe, network, problem, split, self._look)
+        """The same one for every stage of a fit, so that the facts go on."""
+        self._callback = self._callback or _Gather(self._recipe, network, problem, split, self._look)
         return [self._callback]
 
     @property
@@ -104,7 +105,7 @@ class _Gather(keras.callbacks.Callback):  # type: ignore[misc]
         found = {"loss": logs.get("loss", math.nan), "validation_loss": logs.get("val_loss", math.nan)}
         if "val_accuracy" in logs:
             return found | {"score": logs["accuracy"], "validation_score": logs["val_accuracy"]}
-        return found | {"score": math.nan, "validation_score": score(self._pass(self._held.x)[0], self._held.y, self._problem)}
+        return found | {"score": math.nan, "validation_score": score(self._pass.answers(self._held.x), self._held.y, self._problem)}
 
     def _rate(self) -> float:
         return float(np.asarray(self.model.optimizer.learning_rate))
@@ -132,7 +133,7 @@ class _Gather(keras.callbacks.Callback):  # type: ignore[misc]
         return Curves(**{name: np.array([epoch[name] for epoch in self._epochs]) for name in names})
 
     def _end(self) -> End:
-        told, held = (self._pass(part.x)[0] for part in (self._train, self._validation))
+        told, held = (self._pass.answers(part.x) for part in (self._train, self._validation))
         bad = [step for recording in self._traces for step in recording.bad]
         return End(
             loss=answer_loss(told, self._train.y, self._problem),
@@ -195,10 +196,9 @@ class _Recording:
 
 
 def _layer_of(path: str) -> str:
-    """The layer of a tensor: "network/lstm/lstm_cell/kernel" is of "lstm", attention's parts of the attention.
+    """The layer of a tensor, and for the parts of an attention that.
 
     >>> _layer_of("dense_1/kernel"), _layer_of("lstm/lstm_cell/recurrent_kernel")
     ('dense_1', 'lstm')
     """
-    parts = path.split("/")
-    return next((part for part in parts if part not in ("network",)), path) if parts[-1] in KERNELS or len(parts) > 1 else path
+    return path.split("/")[0]

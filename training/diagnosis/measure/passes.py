@@ -18,6 +18,7 @@ from training.diagnosis.measure.network import activation_of, flat_layers
 from training.diagnosis.thresholds import SATURATED_AT
 
 _COMPUTING = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv2D", "SeparableConv2D", "LSTM", "GRU", "SimpleRNN", "Bidirectional")
+_PLACES = 8
 _ACTIVATING = ("Activation", "ReLU", "LeakyReLU", "ELU", "PReLU")
 #: Range of the activations that saturate.
 _BOUNDS = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0), "softsign": (-1.0, 1.0)}
@@ -30,21 +31,35 @@ class ActivationPass:
         hidden = _hidden(network)
         self.layers = tuple(layer.name for layer in hidden)
         self.activations = tuple(activation_of(layer) for layer in hidden)
-        model = keras.Model(network.inputs, [network.output, *(layer.output for layer in hidden)])
+        model = keras.Model(network.input, [network.output, *(layer.output for layer in hidden)])
 
         @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
         def ask(rows: Any) -> Any:
-            answer, *outputs = model(rows, training=False)
-            seen = [_row(output, name) for output, name in zip(outputs, self.activations, strict=True)]
-            last = outputs[-1] if outputs else answer
-            return answer, tf.stack(seen) if seen else tf.zeros((0, len(ACTIVATED))), tf.reshape(last, (tf.shape(last)[0], -1))
+            answer, *outputs = keras.tree.flatten(model(rows, training=False))
+            return answer, [_thinned(output) for output in outputs], outputs[-1] if outputs else answer
 
         self._ask = ask
 
+    def answers(self, rows: NDArray[Any]) -> FloatArray:
+        """(n, outputs)"""
+        answers: FloatArray = self._ask(tf.constant(rows, tf.float32))[0].numpy()
+        return answers
+
     def __call__(self, rows: NDArray[Any]) -> tuple[FloatArray, FloatArray, FloatArray]:
         """The answers (n, outputs), the fields of ACTIVATED for each layer, and the embedding (n, features)."""
-        answer, seen, embedding = self._ask(tf.constant(rows, tf.float32))
-        return answer.numpy(), seen.numpy(), embedding.numpy()
+        answer, outputs, embedding = self._ask(tf.constant(rows, tf.float32))
+        seen = [_fields(output.numpy(), name) for output, name in zip(outputs, self.activations, strict=True)]
+        flat = embedding.numpy().reshape(len(rows), -1)
+        return answer.numpy(), np.array(seen).reshape(len(seen), len(ACTIVATED)), flat
+
+
+def _thinned(output: Any) -> Any:
+    """At most some eight places along each side of a map, so that much is known of each unit at little cost."""
+    for axis in range(1, len(output.shape) - 1):
+        stride = -(-(output.shape[axis] or 1) // _PLACES)
+        if stride > 1:
+            output = output[(slice(None),) * axis + (slice(None, None, stride),)]
+    return tf.cast(output, tf.float32)
 
 
 def effective_rank(embedding: FloatArray) -> float:
@@ -57,7 +72,8 @@ def effective_rank(embedding: FloatArray) -> float:
     """
     if not np.isfinite(embedding).all():
         return 1.0
-    values = np.linalg.svd(embedding - embedding.mean(axis=0), compute_uv=False)
+    centred = (embedding - embedding.mean(axis=0)).astype(np.float64)
+    values = np.sqrt(np.maximum(np.linalg.eigvalsh(centred @ centred.T), 0.0))[::-1]  # the singular values, of rows that are few
     shares = values[values > 1e-9 * max(float(values[0]), 1e-9)] / max(float(values.sum()), 1e-12)
     return float(np.exp(-np.sum(shares * np.log(shares)))) if len(shares) else 1.0
 
@@ -70,21 +86,16 @@ def _hidden(network: Any) -> list[Any]:
     return [layer for layer in units if layer is not (computing[-1] if computing else None) and layer in network.layers]
 
 
-def _row(output: Any, activation: str) -> Any:
+def _fields(output: FloatArray, activation: str) -> FloatArray:
     """The fields of ACTIVATED for one layer whose output is (rows, …, units)."""
-    values = tf.reshape(tf.cast(output, tf.float32), (-1, output.shape[-1]))
-    zero = tf.abs(values) < 1e-6
-    active = tf.reduce_mean(tf.cast(tf.abs(values) >= 1e-6, tf.float32), axis=0)
-    lowest, highest = _BOUNDS.get(activation, (-np.inf, np.inf))
-    middle, reach = ((lowest + highest) / 2, (highest - lowest) / 2) if np.isfinite(highest) else (0.0, np.inf)
-    saturated = tf.abs(values - middle) > SATURATED_AT * reach
-    return tf.stack(
-        [
-            tf.reduce_mean(tf.cast(zero, tf.float32)),
-            tf.reduce_mean(tf.cast(active < 0.01, tf.float32)),
-            tf.reduce_mean(tf.cast(saturated, tf.float32)),
-            tf.math.reduce_std(values),
-            tf.reduce_mean(tf.math.reduce_std(values, axis=0)),
-            tf.reduce_max(tf.abs(values)),
-        ]
-    )
+    values = output.reshape(-1, output.shape[-1])
+    size = np.abs(values)
+    active = size >= 1e-6
+    at_limit = [0.0, 0.0]
+    if activation in _BOUNDS:
+        lowest, highest = _BOUNDS[activation]
+        share = np.abs(values - (lowest + highest) / 2) / ((highest - lowest) / 2)
+        at_limit = [float(np.mean(share > limit)) for limit in (SATURATED_AT, 1 - 1e-6)]
+    dead = np.mean(active.mean(axis=0) < 0.01)
+    with np.errstate(all="ignore"):
+        return np.array([1 - active.mean(), dead, *at_limit, values.std(), values.std(axis=0).mean(), size.max()])

@@ -58,17 +58,15 @@ class ProbedModel(keras.Model):  # type: ignore[misc]
         return self.compute_metrics(x, y, predicted, sample_weight=sample_weight)
 
     def _apply_watched(self, gradients: Any, weights: Any, loss: Any) -> None:
-        step = tf.cast(self.optimizer.iterations.value, tf.int64)
+        step = tf.identity(tf.cast(self.optimizer.iterations.value, tf.int64))  # read now, before it counts
         due = tf.logical_and(step % self._probe_every == 0, self._probe_filled < self._probe_rows.shape[0])
-        nothing = [tf.zeros([0] * len(weight.shape), weight.dtype) for weight in weights]
-        before = tf.cond(due, lambda: [tf.identity(weight.value) for weight in weights], lambda: nothing)
+        before = tf.cond(due, lambda: _flat(weights), lambda: tf.zeros(0))
         self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
 
         def note() -> Any:
-            unscale = 1.0 / tf.cast(self.optimizer.scale_loss(tf.constant(1.0)), tf.float32)
-            rows = [_row(g, b, w, unscale) for g, b, w in zip(gradients, before, weights, strict=True)]
+            scale = tf.cast(self.optimizer.scale_loss(tf.constant(1.0)), tf.float32)  # of mixed_float16
             place = [[self._probe_filled]]
-            self._probe_rows.scatter_nd_update(place, tf.stack(rows)[None])
+            self._probe_rows.scatter_nd_update(place, [_measured(gradients, before, weights, scale)])
             self._probe_losses.scatter_nd_update(place, [tf.cast(loss, tf.float32)])
             self._probe_steps.scatter_nd_update(place, [step])
             return self._probe_filled.assign_add(1)
@@ -76,20 +74,29 @@ class ProbedModel(keras.Model):  # type: ignore[misc]
         tf.cond(due, note, lambda: self._probe_filled + 0)
 
 
-def _row(gradient: Any, before: Any, weight: Any, unscale: Any) -> Any:
-    """The fields of TRACED for one tensor. Rows of an Embedding that were not looked up count as zero gradients."""
-    after = tf.cast(weight.value, tf.float32)
-    size = float(np.prod(weight.shape))
-    if gradient is None:
-        return tf.stack([0.0, 0.0, 1.0, tf.norm(after), 0.0, 1.0])
-    values = tf.cast(gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient, tf.float32) * unscale
-    return tf.stack(
-        [
-            tf.reduce_sum(tf.abs(values)) / size,
-            tf.norm(values),
-            1.0 - tf.cast(tf.math.count_nonzero(values), tf.float32) / size,
-            tf.norm(after),
-            tf.norm(after - tf.cast(before, tf.float32)),
-            tf.cast(tf.reduce_all(tf.math.is_finite(values)), tf.float32),
-        ]
-    )
+def _flat(tensors: Any) -> Any:
+    """All numbers of all tensors in one row: a few operations to trace and run, however many tensors there are."""
+    return tf.concat([tf.reshape(tf.cast(tf.convert_to_tensor(tensor), tf.float32), (-1,)) for tensor in tensors], 0)
+
+
+def _measured(gradients: Any, before: Any, weights: Any, scale: Any) -> Any:
+    """The fields of TRACED for every tensor, (tensors, TRACED). No gradient, or none for a row of an Embedding, is a zero one."""
+    sizes = [int(np.prod(weight.shape)) for weight in weights]
+    owners = tf.repeat(tf.range(len(sizes)), sizes)
+    gradient = _flat(tf.zeros_like(weight) if one is None else one for one, weight in zip(gradients, weights, strict=True)) / scale
+    after = _flat(weights)
+
+    def total(values: Any) -> Any:
+        return tf.math.segment_sum(values, owners)
+
+    count = tf.constant(sizes, tf.float32)
+    length = tf.sqrt(total(gradient * gradient))
+    fields = [
+        total(tf.abs(gradient)) / count,
+        length,
+        total(tf.cast(tf.equal(gradient, 0.0), tf.float32)) / count,
+        tf.sqrt(total(after * after)),
+        tf.sqrt(total((after - before) ** 2)),
+        tf.cast(tf.math.is_finite(length), tf.float32),
+    ]
+    return tf.stack(fields, axis=1)
