@@ -50,7 +50,7 @@ def test_ready_recipes_need_nothing_but_keras(name: str, problem: Problem, rows:
     assert {type(layer).__module__.split(".")[0] for layer in network.layers} == {"keras"}
     again = keras.models.model_from_json(network.to_json())
     again.set_weights(network.get_weights())
-    expected, found = (model.predict(rows.x[:8], verbose=0) for model in (network, again))
+    expected, found = (np.asarray(model(rows.x[:8].astype(np.float32))) for model in (network, again))
     assert np.array_equal(expected, found)
     assert expected.shape == (8, max(len(problem.classes), 1))
     if problem.classes:
@@ -113,9 +113,10 @@ def test_a_range_is_brought_to_0_and_1() -> None:
 def test_a_regression_answers_in_the_unit_of_its_target() -> None:
     split = diabetes()
     network = build(ready("regression"), DIABETES, split.train)
-    answers = network.predict(split.train.x, verbose=0)
-    assert answers.shape == (len(split.train), 1)
-    assert answers.mean() == pytest.approx(split.train.y.mean(), abs=2 * split.train.y.std())
+    network.set_weights([np.zeros_like(weight) for weight in network.get_weights()])
+    network.layers[-2].bias.assign([1.0])  # one standard deviation above the mean
+    answers = np.asarray(network(split.train.x))
+    assert answers == pytest.approx(np.full((len(split.train), 1), split.train.y.mean() + split.train.y.std()), rel=1e-5)
     assert kinds(network)[-2:] == ["Dense", "Rescaling"]
     assert kinds(build(with_layers(normalization="none"), DIABETES))[-1] == "Dense"
 
@@ -154,7 +155,7 @@ def test_a_residual_adds_what_came_in(inner: list[Any], projected: bool) -> None
     if not projected:  # with a kernel of nothing the block is ReLU of what came in
         convolution = next(layer for layer in network.layers if type(layer).__name__ == "Conv2D")
         convolution.set_weights([np.zeros_like(weight) for weight in convolution.get_weights()])
-        flat = keras.Model(network.inputs, network.layers[-2].output).predict(IMAGES.x, verbose=0)
+        flat = np.asarray(keras.Model(network.inputs[0], network.layers[-2].output)(IMAGES.x.astype(np.float32)))
         assert np.allclose(flat, IMAGES.x.reshape(8, -1) / 255, atol=1e-6)
 
 
@@ -165,7 +166,7 @@ def test_a_transformer_sees_the_place_only_with_an_embedding_of_it() -> None:
     turned = rows[:, ::-1]
     for layers, told in (([encoder, pool], False), ([{"kind": "PositionalEmbedding", "units": 8}, encoder, pool], True)):
         network = build(with_layers(*layers, normalization="range"), SEQUENCE)
-        one, other = (network.predict(x, verbose=0) for x in (rows, turned))
+        one, other = (np.asarray(network(x)) for x in (rows, turned))
         assert np.allclose(one, other, atol=1e-5) != told
 
 

@@ -33,7 +33,7 @@ def found(source: Source, wanted: Collection[str], recipe: Recipe, problem: Prob
         progress.say(f"batch_size = {size}: {reason}")
     if "learning_rate" in wanted:
         rate = find_learning_rate(recipe, problem, split)
-        reason = f"found by the range test, {_REPEATS} times: the middle of where the loss falls"
+        reason = f"found by the range test, {_REPEATS} times: two thirds along where the loss falls"
         source = source.found(reason, learning_rate=rate)
         progress.say(f"learning_rate = {rate:.3g}: {reason}")
     return source

@@ -12,8 +12,8 @@ def balanced(labels: IntArray) -> FloatArray:
 
     King & Zeng, "Logistic regression in rare events data" (Political Analysis 2001), and what scikit-learn calls "balanced".
 
-    >>> balanced(np.array([0, 0, 0, 7])).round(3).tolist()
-    [0.667, 0.667, 0.667, 2.0]
+    >>> [f"{weight:.3f}" for weight in balanced(np.array([0, 0, 0, 7]))]
+    ['0.667', '0.667', '0.667', '2.000']
     """
     _, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
     weights: FloatArray = (len(labels) / (len(counts) * counts)).astype(np.float32)[place]

@@ -50,7 +50,7 @@ def features_of(base: str, inputs: Any) -> Any:
     trunk = keras.Model(model.inputs, features)
     if any(isinstance(layer, keras.Model) for layer in trunk.layers):
         raise RecipeError(f"the base {base} has a model as one of its layers; give one whose layers lie open")
-    copied = keras.models.clone_model(trunk, input_tensors=inputs, clone_function=_copied)
+    copied = keras.models.clone_model(trunk, input_tensors=[inputs], clone_function=_copied)
     copied.set_weights(trunk.get_weights())
     return copied.outputs[0]
 
