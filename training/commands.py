@@ -1,4 +1,4 @@
-"""The room's command: `train`."""
+"""The room's commands: `train` here, `diagnose` from its own file."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from typing import Any
 
 from models.commands import add_store, open_store
 from models.store import Published, Store, check_name
+from training.diagnosis.command import configure_diagnose, diagnose
 from training.errors import TrainingError
 
+__all__ = ["configure_diagnose", "configure_train", "diagnose", "train"]
 _NEEDED = ("keras", "tensorflow", "onnx", "h5py", "mlxtend", "tqdm")
 
 

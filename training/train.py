@@ -97,9 +97,7 @@ def train(
         return store.publish(name, work, manifest)
 
 
-def _diagnosed(
-    recipe: Recipe, dataset: DataSet, split: Split, progress: Progress, devices: int
-) -> tuple[Attempt, tuple[Finding, ...]]:
+def _diagnosed(recipe: Recipe, dataset: DataSet, split: Split, progress: Progress, devices: int) -> tuple[Attempt, tuple[Finding, ...]]:
     """The fitted network, and what is wrong with it. Raises DivergedError that says why the loss is no number."""
     made = diagnosed(recipe, dataset.problem, split, progress, devices=devices)
     for finding in made.ill:

@@ -17,6 +17,7 @@ from veleta import __version__
 
 COMMANDS = {
     "train": ("training", "train a model and publish it"),
+    "diagnose": ("training", "train, name what is wrong, apply the remedy, keep it only if it is proved better"),
     "serve": ("app", "serve the live models and watch them"),
     "predict": ("app", "ask a server about files"),
     "drill": ("app", "say how soon a shift of the data would be noticed"),

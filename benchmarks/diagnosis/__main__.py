@@ -54,7 +54,9 @@ def confusion(chosen: Sequence[Case], calibrate: bool = False) -> dict[str, Any]
     print(file=sys.stderr)
     counting, unwell, harmless = counted(made)
     healthy = sum(case.kind == HEALTHY for case in counting)
-    print(f"{len(counting) - healthy} faulty and {healthy} healthy trainings; {sum(one.seconds for one in made.values()):,.0f} s of training.")
+    print(
+        f"{len(counting) - healthy} faulty and {healthy} healthy trainings; {sum(one.seconds for one in made.values()):,.0f} s of training."
+    )
     print(f"Not counted: {len(unwell)} healthy draws that trained badly, {len(harmless)} faults that did no harm.\n")
     found = {}
     for who, judge in JUDGES.items():

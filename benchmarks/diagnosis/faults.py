@@ -214,7 +214,11 @@ def _small_weights(t: Training, rng: np.random.Generator) -> Training:
 
 
 def _large_recurrence(t: Training, rng: np.random.Generator) -> Training:
-    return t.but(layers=layers_with(t.recipe.layers, ("LSTM", "GRU"), recurrent_initializer={"kind": "Orthogonal", "gain": float(rng.choice([8, 16, 32]))}))
+    return t.but(
+        layers=layers_with(
+            t.recipe.layers, ("LSTM", "GRU"), recurrent_initializer={"kind": "Orthogonal", "gain": float(rng.choice([8, 16, 32]))}
+        )
+    )
 
 
 def _linear(t: Training, rng: np.random.Generator) -> Training:

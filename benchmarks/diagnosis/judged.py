@@ -111,5 +111,3 @@ def _rows(trace: Trace, count: int) -> Trace:
 
 def judge_all(made: dict[Case, Outcome], chosen: Sequence[Case], judge: Callable[[Case, Outcome], Judged]) -> list[Judged]:
     return [judge(case, made[case]) for case in chosen]
-
-

@@ -37,7 +37,7 @@ def healthy(architecture: str, seed: int) -> Recipe:
         name, rates, arguments = _OPTIMIZERS[rng.integers(5)]  # few would train these otherwise
     schedule, schedule_arguments, warmup = _schedule(rng)
     updates, batch = _UPDATES[architecture], int(rng.choice([16, 32, 64]))
-    recipe = dataclasses.replace(
+    return dataclasses.replace(
         read_recipe().recipe,
         seed=seed,
         batch_size=batch,
@@ -54,7 +54,6 @@ def healthy(architecture: str, seed: int) -> Recipe:
         max_shift_pixels=int(rng.choice([0, 0, 0, 1])) if architecture == "cnn" else 0,
         layers=tuple(_LAYERS[architecture](rng)),
     )
-    return recipe
 
 
 def _schedule(rng: np.random.Generator) -> tuple[str, dict[str, Any], float]:

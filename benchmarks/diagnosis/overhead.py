@@ -75,6 +75,8 @@ def overhead(say: Callable[[str], None], repeats: int) -> dict[str, float]:
     ratio = statistics.median(seconds["watched"]) / statistics.median(seconds["plain"])
     total = statistics.median(whole["watched"]) / statistics.median(whole["plain"])
     for name, values in seconds.items():
-        say(f"{name:<8} {statistics.median(values):.3f} s an epoch (median of {len(values)}), {statistics.median(whole[name]):.1f} s in all")
+        say(
+            f"{name:<8} {statistics.median(values):.3f} s an epoch (median of {len(values)}), {statistics.median(whole[name]):.1f} s in all"
+        )
     say(f"watched by plain: {ratio:.3f} an epoch, {total:.3f} in all with what is traced once and judged once")
     return {"epoch": ratio, "all": total}

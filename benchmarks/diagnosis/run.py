@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -64,10 +65,8 @@ def run(training: Training) -> Outcome:
     watch, started = FactsWatch(training.recipe), time.monotonic()
     network: Any = None
     with np.errstate(all="ignore"):
-        try:
+        with contextlib.suppress(DivergedError):
             network = attempt(training.recipe, training.problem, training.split, Progress(io.StringIO()), watch=watch).network
-        except DivergedError:
-            pass
     assert watch.facts is not None
     scores = [_score(network, training, name) for name in ("validation", "test")] if network is not None else [0.0, 0.0]
     trace = watch.facts.trace

@@ -54,18 +54,17 @@ def _share(part: int, whole: int) -> float | None:
 
 def to_text(found: dict[str, Any], who: str) -> str:
     lower, upper = found["healthy_called_ill_interval"] or (0, 1)
+    ill, healthy = found["healthy_called_ill"], found["healthy"]
     lines = [
-        f"{who}: macro F1 {found['macro_f1']:.3f}; of faulty runs {found['called_ill_of_faulty']:.1%} called ill, {found['recall']:.1%} with the "
-        f"right cause; {found['healthy_called_ill']} of {found['healthy']} healthy runs called ill "
-        f"({lower:.1%} to {upper:.1%})",
+        f"{who}: macro F1 {found['macro_f1']:.3f}; of faulty runs {found['called_ill_of_faulty']:.1%} called ill, {found['recall']:.1%} "
+        f"with the right cause; {ill} of {healthy} healthy runs called ill ({lower:.1%} to {upper:.1%})",
         f"  {'kind':<30}{'runs':>5}{'precision':>11}{'recall':>8}{'F1':>7}{'updates':>9}  taken for",
     ]
     for kind, score in found["kinds"].items():
         steps = "–" if score["steps"] is None else f"{score['steps']:.0f}"
         other = ", ".join(f"{name} {count}" for name, count in score["taken_for"].items())
-        lines.append(
-            f"  {kind:<30}{score['there']:>5}{_percent(score['precision']):>11}{_percent(score['recall']):>8}{score['f1']:>7.2f}{steps:>9}  {other}".rstrip()
-        )
+        shares = f"{_percent(score['precision']):>11}{_percent(score['recall']):>8}{score['f1']:>7.2f}"
+        lines.append(f"  {kind:<30}{score['there']:>5}{shares}{steps:>9}  {other}".rstrip())
     return "\n".join(lines)
 
 
@@ -79,8 +78,6 @@ def matrix(judged: Sequence[Judged]) -> str:
     cells = Counter((one.case.kind, one.named) for one in judged)
     rows = [kind for kind in kinds if any(one.case.kind == kind for one in judged)]
     head = " " * 36 + "".join(f"{number + 1:>4}" for number in range(len(kinds)))
-    lines = [
-        f"{kinds.index(row) + 1:>3} {row:<32}" + "".join(f"{cells[row, column] or '.':>4}" for column in kinds) for row in rows
-    ]
+    lines = [f"{kinds.index(row) + 1:>3} {row:<32}" + "".join(f"{cells[row, column] or '.':>4}" for column in kinds) for row in rows]
     only = [f"{kinds.index(kind) + 1:>3} {kind} (never put in)" for kind in kinds if kind not in rows]
     return "\n".join([head, *lines, *only])

@@ -33,7 +33,9 @@ KINDS: dict[str, Kind] = {
     "wrong-output-activation": Kind("error", 'Give the loss the probabilities that it expects: output_activation = "softmax".'),
     "wrong-loss": Kind("warning", 'Classes are learnt by cross-entropy: loss = "auto".'),
     "symmetric-weights": Kind("error", 'Start the units differently: kernel_initializer = "he_normal" or "glorot_uniform".'),
-    "recurrent-weights-too-large": Kind("warning", 'Start with recurrent_initializer = "orthogonal", which keeps the state as large as it is.'),
+    "recurrent-weights-too-large": Kind(
+        "warning", 'Start with recurrent_initializer = "orthogonal", which keeps the state as large as it is.'
+    ),
     "weights-too-large": Kind("warning", 'Start smaller: kernel_initializer = "he_normal" before a rectifier, "glorot_uniform" otherwise.'),
     "weights-too-small": Kind("warning", 'Start larger: kernel_initializer = "he_normal" before a rectifier, "glorot_uniform" otherwise.'),
     "frozen-layer": Kind("warning", "Let the layer learn: take out trainable = false; only weights that were learnt are worth freezing."),
@@ -51,7 +53,9 @@ KINDS: dict[str, Kind] = {
     "learning-rate-too-low": Kind("warning", "Take ten times the learning rate, or ask for it: learning_rate = find."),
     "exploding-gradient": Kind("error", "Clip the gradient: optimizer_arguments = { global_clipnorm = 1.0 }."),
     "dead-units": Kind("warning", 'Revive the units: bias_initializer = "zeros", activation = "leaky_relu", a lower learning rate.'),
-    "vanishing-gradient": Kind("warning", 'Let the gradient through: activation = "relu" with "he_normal", BatchNormalization, fewer layers.'),
+    "vanishing-gradient": Kind(
+        "warning", 'Let the gradient through: activation = "relu" with "he_normal", BatchNormalization, fewer layers.'
+    ),
     "saturated-units": Kind("warning", "Keep the units off their limits: normalize the inputs, start with smaller weights."),
     # what comes out
     "network-too-small": Kind("warning", "Give the layer more units: at least as many as there are classes, better ten times that."),

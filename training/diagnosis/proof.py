@@ -64,4 +64,5 @@ def compare_values(first: FloatArray | None, second: FloatArray | None, y: NDArr
 
     one, two = (np.full(len(y), 1e300) if answers is None else (answers[:, 0] - y.astype(np.float64)) ** 2 for answers in (first, second))
     won, lost = int((two < one).sum()), int((one < two).sum())
-    return Proof(won, lost, float(wilcoxon(one, two).pvalue) if won + lost else 1.0)
+    p: float = wilcoxon(one, two).pvalue if won + lost else 1.0
+    return Proof(won, lost, float(p))

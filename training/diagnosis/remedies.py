@@ -84,7 +84,9 @@ def _usual_rate(recipe: Recipe) -> Recipe:
 
 
 def _adam(recipe: Recipe) -> Recipe:
-    return dataclasses.replace(recipe, optimizer="adam", learning_rate=1e-3, optimizer_arguments={}, schedule="constant", schedule_arguments={})
+    return dataclasses.replace(
+        recipe, optimizer="adam", learning_rate=1e-3, optimizer_arguments={}, schedule="constant", schedule_arguments={}
+    )
 
 
 def _momentum(recipe: Recipe) -> Recipe:
@@ -162,7 +164,9 @@ def _wider(recipe: Recipe) -> Recipe:
 def _longer(factor: int) -> Callable[[Recipe], Recipe]:
     def change(recipe: Recipe) -> Recipe:
         return dataclasses.replace(
-            recipe, epochs=min(10_000, recipe.epochs * factor), max_updates=min(10**9, recipe.max_updates * (factor if recipe.epochs > 50 else 1))
+            recipe,
+            epochs=min(10_000, recipe.epochs * factor),
+            max_updates=min(10**9, recipe.max_updates * (factor if recipe.epochs > 50 else 1)),
         )
 
     return change
@@ -218,7 +222,9 @@ _CLIP = Remedy("global_clipnorm = 1", _optimizer_argument("global_clipnorm", 1.0
 _ADAM = Remedy("Adam with a learning rate of 0.001", _adam)
 _BATCH = Remedy("batch_size = 32", with_values(batch_size=32))
 _NORMALIZE = Remedy("BatchNormalization after every hidden layer", _normalized)
-_RELU = Remedy("ReLU between the layers", lambda recipe: _started_well(_activation("relu", ("linear", "sigmoid", "tanh", "softsign"))(recipe)))
+_RELU = Remedy(
+    "ReLU between the layers", lambda recipe: _started_well(_activation("relu", ("linear", "sigmoid", "tanh", "softsign"))(recipe))
+)
 _LEAKY = Remedy("leaky ReLU in place of ReLU", _activation("leaky_relu", ("relu",)))
 _WIDER = Remedy("more units in the narrow layers", _wider)
 _LONGER = Remedy("eight times the epochs", _longer(8))

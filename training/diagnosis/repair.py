@@ -79,7 +79,9 @@ class _State:
 class Repairer:
     """Trains and compares for one problem. `note` hears of each trial as it is done."""
 
-    def __init__(self, problem: Problem, progress: Progress, note: Callable[[Trial], None] = lambda trial: None, rounds: int = ROUNDS) -> None:
+    def __init__(
+        self, problem: Problem, progress: Progress, note: Callable[[Trial], None] = lambda trial: None, rounds: int = ROUNDS
+    ) -> None:
         self._problem, self._progress, self._note, self._rounds = problem, progress, note, rounds
         self.trials: list[Trial] = []
 

@@ -70,7 +70,7 @@ LEAST_UNITS = 4  # of a hidden layer; two can hold ten classes on a circle, but 
 FEW_UPDATES = 200  # of a whole training. here
 OVERFIT_GAP = 0.1  # of accuracy: AutoTrainer (0.10, or 0.07 above 0.9)
 OVERFIT_RISE = 1.2  # validation loss at the end by its lowest. here
-PENALTY_SHRINKS = 0.3  # norm of the weights at the end by that at the start: what is learnt is to be small. here
+PENALTY_BY_LOSS = 1.0  # before the first update: then small weights are worth more than right answers
 
 NORMAL_95 = 1.959964
 LEAST_VALIDATION = math.ceil(0.9 * 0.1 * (NORMAL_95 / HALF_WIDTH) ** 2)  # rows: n = p (1 − p) (z / δ)²

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from monitoring.arrays import FloatArray, IntArray
-from training.data.parts import Part, Problem, Split
+from training.data.parts import Problem, Split
 from training.diagnosis import thresholds as at
 from training.diagnosis.facts import TRACED, Activations, Curves, End, Facts, Start, Trace
 from training.diagnosis.measure.data import data_facts, sample
@@ -86,7 +86,8 @@ class _Gather(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if self._traces:
-            self._traces[-1].add(*self.model.read_probe(), self._rate())
+            steps, losses, values = self.model.read_probe()
+            self._traces[-1].add(steps, losses, values, self._rate())
         loss, right = self._ask()
         self._epochs.append({"fixed_loss": loss, "fixed_score": right, "rate": self._rate(), **self._logged(logs or {})})
         self._gathered()
@@ -115,9 +116,7 @@ class _Gather(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _gathered(self, end: End | None = None) -> None:
         assert self.facts is not None
-        self.facts = dataclasses.replace(
-            self.facts, trace=self._trace(), activations=self._activations(), curves=self._curves(), end=end
-        )
+        self.facts = dataclasses.replace(self.facts, trace=self._trace(), activations=self._activations(), curves=self._curves(), end=end)
         self._look(self.facts)
 
     def _trace(self) -> Trace | None:

@@ -41,7 +41,7 @@ def seen_inputs(network: Any, x: NDArray[Any]) -> Inputs:
     if first is None or first.__class__.__name__ == "Embedding":
         return Inputs(float(flat.min()), float(flat.max()), 0.0, 1.0, np.ones(1), constant, finite, tokens=first is not None)
     before = keras.Model(network.input, first.input)
-    seen = np.asarray(before(x.astype(np.float32), training=False), np.float64)
+    seen: FloatArray = np.asarray(before(x.astype(np.float32), training=False), np.float64)
     if any(layer.__class__.__name__ in _NORMALIZERS for layer in before.layers):
         seen = _normalized(seen)  # a fresh one has not seen a batch yet, and must not see one here
     return Inputs(

@@ -6,6 +6,8 @@ nothing. How neighbours' labels agree also says whether labels and inputs belong
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,25 +20,28 @@ _NEIGHBORS = 10
 _RIDGE = 0.1  # penalty per row, in units of the variance of a standardized feature
 
 
-def reference(train_x: FloatArray, train_y: NDArray[np.generic], x: FloatArray, y: NDArray[np.generic], classes: int) -> Reference:
+def reference(train_x: FloatArray, train_y: NDArray[Any], x: FloatArray, y: NDArray[Any], classes: int) -> Reference:
     """Of features (n, d) with labels or values (n,), asked about `x`, `y`. `classes` is 0 for a regression."""
-    train_y, y = (labels.astype(np.int64 if classes else np.float64) for labels in (train_y, y))
-    near, among = _nearest(train_x, x), _nearest(train_x)
     if not classes:
-        chance = _r2(np.full(len(y), train_y.mean()), y)
-        said = train_y[near].mean(axis=1)
-        return Reference(chance, _r2(said, y), _r2(_ridge(train_x, train_y[:, None], x)[:, 0], y), None, 0.0, None)
+        return _of_values(train_x, train_y.astype(np.float64), x, y.astype(np.float64))
+    near, among = _nearest(train_x, x), _nearest(train_x)
     shares = np.bincount(train_y, minlength=classes) / len(train_y)
-    expected = np.eye(classes)[train_y]
     majority = _majority(train_y[among], classes)
     return Reference(
         chance=float(np.mean(y == shares.argmax())),
         neighbors=float(np.mean(_majority(train_y[near], classes) == y)),
-        linear=float(np.mean(_ridge(train_x, expected, x).argmax(axis=1) == y)),
+        linear=float(np.mean(_ridge(train_x, np.eye(classes)[train_y], x).argmax(axis=1) == y)),
         agreement=float(np.mean(train_y[among[:, 0]] == train_y)),
         agreement_by_chance=float(np.sum(shares**2)),
         scattered=scattered(_confusion(train_y, majority, classes)),
     )
+
+
+def _of_values(train_x: FloatArray, train_y: FloatArray, x: FloatArray, y: FloatArray) -> Reference:
+    """R² of the mean, of the mean of the nearest, and of ridge regression."""
+    said = train_y[_nearest(train_x, x)].mean(axis=1)
+    linear = _ridge(train_x, train_y[:, None], x)[:, 0]
+    return Reference(_r2(np.full(len(y), train_y.mean()), y), _r2(said, y), _r2(linear, y), None, 0.0, None)
 
 
 def scattered(confusion: IntArray) -> float | None:
@@ -85,11 +90,10 @@ def _ridge(rows: FloatArray, targets: FloatArray, asked: FloatArray) -> FloatArr
     x, y = rows - center, targets - mean
     n, d = x.shape
     penalty = _RIDGE * n
-    if d <= n:
-        weights = np.linalg.solve(x.T @ x + penalty * np.eye(d), x.T @ y)
-    else:
-        weights = x.T @ np.linalg.solve(x @ x.T + penalty * np.eye(n), y)
-    answers: FloatArray = (asked - center) @ weights + mean
+    primal = d <= n
+    gram = x.T @ x if primal else x @ x.T
+    found = np.linalg.solve(gram + penalty * np.eye(len(gram)), x.T @ y if primal else y)
+    answers: FloatArray = (asked - center) @ (found if primal else x.T @ found) + mean
     return answers
 
 

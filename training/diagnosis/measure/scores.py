@@ -12,7 +12,7 @@ from training.data.parts import Problem
 def answer_loss(answers: FloatArray, y: NDArray[np.generic], problem: Problem) -> float:
     """Cross-entropy in nats, taken of the answers as Keras takes it (rows divided by their sums, kept off 0), or mean squared error."""
     if problem.task == "regression":
-        return float(np.mean((answers[:, 0] - y) ** 2))
+        return float(np.mean((answers[:, 0] - y.astype(np.float64)) ** 2))
     with np.errstate(all="ignore"):
         shares = answers / answers.sum(axis=1, keepdims=True)
     right = shares[np.arange(len(y)), y.astype(np.int64)]
@@ -22,7 +22,8 @@ def answer_loss(answers: FloatArray, y: NDArray[np.generic], problem: Problem) -
 def score(answers: FloatArray, y: NDArray[np.generic], problem: Problem) -> float:
     """Accuracy, or R² of a regression."""
     if problem.task == "regression":
-        return float(1 - np.mean((answers[:, 0] - y) ** 2) / max(float(np.var(y.astype(np.float64))), 1e-12))
+        values = y.astype(np.float64)
+        return float(1 - np.mean((answers[:, 0] - values) ** 2) / max(float(np.var(values)), 1e-12))
     return float(np.mean(answers.argmax(axis=1) == y))
 
 

@@ -21,12 +21,9 @@ def network_too_small(facts: Facts) -> Finding | None:
     narrow = min(hidden, key=lambda layer: layer.units, default=None)
     if facts.end is None or narrow is None or narrow.units >= needed or not poor_on_training(facts):
         return None
-    return found(
-        "network-too-small",
-        f"{narrow.units} units have to carry what tells {facts.data.classes or 'the'} {'classes' if facts.data.classes else 'values'} apart; "
-        f"{train_score(facts):.0%} of the training rows are told.",
-        narrow.name,
-    )
+    what = f"{facts.data.classes} classes" if facts.data.classes else "the values"
+    told = f"{train_score(facts):.0%} of the training rows are told"
+    return found("network-too-small", f"{narrow.units} units have to carry what tells {what} apart; {told}.", narrow.name)
 
 
 def _falling(facts: Facts) -> float:

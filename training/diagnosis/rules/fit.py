@@ -43,14 +43,14 @@ def penalty_too_strong(facts: Facts) -> Finding | None:
     """The penalty leads the weights to zero, and what has been learnt goes with them."""
     worst = max(facts.layers, key=lambda layer: max(layer.l1, layer.l2), default=None)
     shrunk = _shrunk(facts)
-    if worst is None or max(worst.l1, worst.l2) == 0 or shrunk is None or facts.end is None or not poor_on_training(facts):
+    if worst is None or shrunk is None or facts.end is None or not poor_on_training(facts):
         return None
-    if shrunk > at.PENALTY_SHRINKS and facts.end.penalty < facts.end.loss:
+    if facts.start.penalty < at.PENALTY_BY_LOSS * facts.start.loss:
         return None
     return found(
         "penalty-too-strong",
-        f"With l1 = {worst.l1:g}, l2 = {worst.l2:g} the weights have shrunk to {shrunk:.0%}, and the penalty is {facts.end.penalty:.3g} "
-        f"beside a loss of {facts.end.loss:.3g}.",
+        f"With l1 = {worst.l1:g}, l2 = {worst.l2:g} the penalty starts at {facts.start.penalty:.3g} beside a loss of "
+        f"{facts.start.loss:.3g}, and a kernel has shrunk to {shrunk:.0%} of what it was.",
         worst.name,
     )
 

@@ -43,12 +43,13 @@ def _largest_early(trace: Trace) -> float:
 def learning_rate_too_low(facts: Facts) -> Finding | None:
     """Every kernel changes by less than a ten-thousandth, and the loss, which falls, has hardly fallen."""
     steps = early_steps(facts)
-    if facts.end is None or not len(steps) or not float(np.median(steps)) < at.STEP_SMALL or not poor_on_training(facts):
+    step = float(np.median(steps)) if len(steps) else np.inf
+    if facts.end is None or not step < at.STEP_SMALL or not poor_on_training(facts):
         return None
     return found(
         "learning-rate-too-low",
-        f"With a learning rate of {facts.settings.learning_rate:g} an update changes weights by {float(np.median(steps)):.2g} of their size; "
-        f"a thousandth is usual. The loss went from {facts.start.loss:.3g} to {facts.end.loss:.3g}.",
+        f"With a learning rate of {facts.settings.learning_rate:g} an update changes weights by {step:.2g} of their size; a thousandth is "
+        f"usual. The loss went from {facts.start.loss:.3g} to {facts.end.loss:.3g}.",
     )
 
 
@@ -62,9 +63,7 @@ def exploding_gradient(facts: Facts) -> Finding | None:
         return None
     row = int(np.argmax(bad)) if bad.any() else len(bad) - 1
     worst = int(np.argmax(np.nan_to_num(mean[row], nan=np.inf)))
-    return found(
-        "exploding-gradient", f"At update {trace.steps[row]:,} the mean gradient is {mean[row, worst]:.3g}.", trace.layers[worst]
-    )
+    return found("exploding-gradient", f"At update {trace.steps[row]:,} the mean gradient is {mean[row, worst]:.3g}.", trace.layers[worst])
 
 
 def vanishing_gradient(facts: Facts) -> Finding | None:

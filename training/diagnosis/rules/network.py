@@ -116,7 +116,8 @@ def missing_nonlinearity(facts: Facts) -> Finding | None:
         if layer.kind in _LINEAR_KINDS:
             if before is not None:
                 return found(
-                    "missing-nonlinearity", f"Nothing bends what goes from {before.name} to {layer.name}: together they are one layer.",
+                    "missing-nonlinearity",
+                    f"Nothing bends what goes from {before.name} to {layer.name}: together they are one layer.",
                     before.name,
                 )
             before = layer if layer.activation == "linear" else None

@@ -38,7 +38,9 @@ def saturated_units(facts: Facts) -> Finding | None:
     if layer is None or seen.of("saturated")[-1, layer] <= at.SATURATED_SHARE:
         return None
     share = seen.of("saturated")[epoch, layer]
-    return found("saturated-units", f"{share:.0%} of its activations lie at the limits of {_name(seen, layer)}.", seen.layers[layer], epoch or None)
+    return found(
+        "saturated-units", f"{share:.0%} of its activations lie at the limits of {_name(seen, layer)}.", seen.layers[layer], epoch or None
+    )
 
 
 def _name(seen: Activations, layer: int) -> str:
