@@ -14,7 +14,7 @@ from pathlib import Path
 from models.manifest import Manifest, digest
 from models.store import Published, Store
 from training.compression.variants import shrink, write_variants
-from training.data.parts import DataSet, Split
+from training.data.parts import DataSet, Problem, Split
 from training.diagnosis.attempt import diagnosed
 from training.diagnosis.finding import Finding
 from training.errors import DivergedError
@@ -55,7 +55,7 @@ def train(
     recipe = with_base(source.recipe, store)
 
     # Network, fit and diagnosis
-    attempted, findings = _diagnosed(recipe, dataset, split, progress, devices)
+    attempted, findings = train_and_diagnose(recipe, dataset.problem, split, progress, devices)
     network, history = attempted.network, attempted.history
 
     # Compress
@@ -97,12 +97,14 @@ def train(
         return store.publish(name, work, manifest)
 
 
-def _diagnosed(recipe: Recipe, dataset: DataSet, split: Split, progress: Progress, devices: int) -> tuple[Attempt, tuple[Finding, ...]]:
+def train_and_diagnose(
+    recipe: Recipe, problem: Problem, split: Split, progress: Progress, devices: int
+) -> tuple[Attempt, tuple[Finding, ...]]:
     """The fitted network, and what is wrong with it. Raises DivergedError that says why the loss is no number."""
-    made = diagnosed(recipe, dataset.problem, split, progress, devices=devices)
+    made = diagnosed(recipe, problem, split, progress, devices=devices)
     for finding in made.ill:
         progress.say(str(finding))
     if made.attempt is None:
-        why = made.findings[0] if made.findings else None
+        why = next((finding for finding in made.findings if finding.severity == "error"), next(iter(made.findings), None))
         raise DivergedError(f"the training diverged: {why.evidence} {why.remedy}" if why else "the training diverged; lower learning_rate")
     return made.attempt, made.findings

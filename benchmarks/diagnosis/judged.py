@@ -57,8 +57,7 @@ def ours(case: Case, outcome: Outcome) -> Judged:
 
 
 def first_named(facts: Facts) -> str:
-    with np.errstate(all="ignore"):
-        return next((finding.kind for finding in diagnose(facts) if finding.ill), HEALTHY)
+    return next((finding.kind for finding in diagnose(facts) if finding.ill), HEALTHY)
 
 
 def theirs(rules: Symptoms) -> Callable[[Case, Outcome], Judged]:

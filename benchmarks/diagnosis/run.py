@@ -64,9 +64,8 @@ def run(training: Training) -> Outcome:
     keras.backend.clear_session()
     watch, started = FactsWatch(training.recipe), time.monotonic()
     network: Any = None
-    with np.errstate(all="ignore"):
-        with contextlib.suppress(DivergedError):
-            network = attempt(training.recipe, training.problem, training.split, Progress(io.StringIO()), watch=watch).network
+    with np.errstate(all="ignore"), contextlib.suppress(DivergedError):
+        network = attempt(training.recipe, training.problem, training.split, Progress(io.StringIO()), watch=watch).network
     assert watch.facts is not None
     scores = [_score(network, training, name) for name in ("validation", "test")] if network is not None else [0.0, 0.0]
     trace = watch.facts.trace

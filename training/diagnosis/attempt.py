@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from training.data.parts import Problem, Split
 from training.diagnosis.diagnose import diagnose
 from training.diagnosis.facts import Facts
@@ -39,7 +37,7 @@ class _Aloud:
         self._said: set[str] = set()
 
     def __call__(self, facts: Facts) -> None:
-        for finding in _findings(facts):
+        for finding in diagnose(facts):
             if finding.severity == "error" and finding.kind not in self._said:
                 self._said.add(finding.kind)
                 self._progress.say(str(finding))
@@ -55,9 +53,4 @@ def diagnosed(
     except DivergedError:
         made = None
     assert watch.facts is not None
-    return Diagnosed(made, watch.facts, _findings(watch.facts))
-
-
-def _findings(facts: Facts) -> tuple[Finding, ...]:
-    with np.errstate(all="ignore"):  # a loss that is no number is what is looked for
-        return diagnose(facts)
+    return Diagnosed(made, watch.facts, diagnose(watch.facts))

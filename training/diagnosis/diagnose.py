@@ -6,6 +6,10 @@ found and is dropped where one was.
 
 from __future__ import annotations
 
+import warnings
+
+import numpy as np
+
 from training.diagnosis.facts import Facts
 from training.diagnosis.finding import Finding
 from training.diagnosis.kinds import ORDER
@@ -16,7 +20,9 @@ RULES: tuple[Rule, ...] = (*data.RULES, *network.RULES, *fit.RULES, *gradients.R
 
 def diagnose(facts: Facts) -> tuple[Finding, ...]:
     """What is wrong, the likeliest cause first; nothing for a healthy training."""
-    findings = sorted((finding for rule in RULES if (finding := rule(facts)) is not None), key=lambda finding: ORDER[finding.kind])
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # numbers that are none are what is looked for
+        findings = sorted((finding for rule in RULES if (finding := rule(facts)) is not None), key=lambda finding: ORDER[finding.kind])
     if any(finding.ill and finding.kind != "underfitting" for finding in findings):
         findings = [finding for finding in findings if finding.kind != "underfitting"]
     return tuple(findings)

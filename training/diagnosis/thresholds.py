@@ -42,6 +42,7 @@ DROPOUT_HIGH = 0.8  # NeuraLint warns above 0.6, which wide layers bear
 DROPOUT_WITH_HARM = 0.6  # NeuraLint's, where training rows are told badly as well
 EPSILON_BY_GRADIENT = 10.0  # epsilon by the mean gradient: Adam's denominator no longer adapts
 RATE_DEAD = 0.01  # of the highest learning rate: research/training.md C6
+LEAST_EPOCHS = 5  # of which a share can be spoken of
 RATE_DEAD_SHARE = 0.4  # of the epochs; a cosine spends 6 % there, a step schedule none. here
 LEARNT = 0.995  # of the training rows: there is nothing left that a longer training could learn from them
 ROTATION_WIDE, SHIFT_WIDE, ZOOM_WIDE = 45.0, 0.25, 0.4  # degrees, share of the side: beyond, digits and clothes become others
@@ -69,8 +70,10 @@ STILL_FALLING = 0.05  # of the loss over the last tenth of the epochs (at least 
 LEAST_UNITS = 4  # of a hidden layer; two can hold ten classes on a circle, but no training finds that. here
 FEW_UPDATES = 200  # of a whole training. here
 OVERFIT_GAP = 0.1  # of accuracy: AutoTrainer (0.10, or 0.07 above 0.9)
+OVERFIT_GAP_ALONE = 0.25  # as above, whatever the validation loss does. here
 OVERFIT_RISE = 1.2  # validation loss at the end by its lowest. here
 PENALTY_BY_LOSS = 1.0  # before the first update: then small weights are worth more than right answers
+PENALTY_BY_LOSS_ALONE = 3.0  # as above, where training rows are told well nevertheless. here
 
 NORMAL_95 = 1.959964
 LEAST_VALIDATION = math.ceil(0.9 * 0.1 * (NORMAL_95 / HALF_WIDTH) ** 2)  # rows: n = p (1 − p) (z / δ)²

@@ -70,11 +70,13 @@ def effective_rank(embedding: FloatArray) -> float:
     >>> round(effective_rank(np.vstack([np.eye(4), -np.eye(4)])), 6)
     4.0
     """
-    if not np.isfinite(embedding).all():
+    rows = embedding.astype(np.float64)
+    largest = float(np.abs(rows).max())
+    if not 0 < largest < np.inf:
         return 1.0
-    centred = (embedding - embedding.mean(axis=0)).astype(np.float64)
+    centred = (rows - rows.mean(axis=0)) / largest
     values = np.sqrt(np.maximum(np.linalg.eigvalsh(centred @ centred.T), 0.0))[::-1]  # the singular values, of rows that are few
-    shares = values[values > 1e-9 * max(float(values[0]), 1e-9)] / max(float(values.sum()), 1e-12)
+    shares = values[values > 1e-6 * max(float(values[0]), 1e-9)] / max(float(values.sum()), 1e-12)
     return float(np.exp(-np.sum(shares * np.log(shares)))) if len(shares) else 1.0
 
 

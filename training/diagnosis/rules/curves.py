@@ -64,7 +64,8 @@ def overfitting(facts: Facts) -> Finding | None:
     gap = float(np.nanmax(curves.fixed_score[-3:])) - float(np.nanmax(curves.validation_score[-3:]))
     lowest, last = float(np.nanmin(curves.validation_loss)), float(np.nanmedian(curves.validation_loss[-3:]))
     error = math.sqrt(0.25 / max(data.validation_rows, 1)) if data.task == "classification" else 0.1
-    if not gap > at.OVERFIT_GAP + error or not last > at.OVERFIT_RISE * lowest:
+    rises = gap > at.OVERFIT_GAP + error and last > at.OVERFIT_RISE * lowest
+    if not rises and not gap > at.OVERFIT_GAP_ALONE:
         return None
     return found(
         "overfitting",

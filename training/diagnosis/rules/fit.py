@@ -43,9 +43,10 @@ def penalty_too_strong(facts: Facts) -> Finding | None:
     """The penalty leads the weights to zero, and what has been learnt goes with them."""
     worst = max(facts.layers, key=lambda layer: max(layer.l1, layer.l2), default=None)
     shrunk = _shrunk(facts)
-    if worst is None or shrunk is None or facts.end is None or not poor_on_training(facts):
+    if worst is None or shrunk is None or facts.end is None:
         return None
-    if facts.start.penalty < at.PENALTY_BY_LOSS * facts.start.loss:
+    share = facts.start.penalty / max(facts.start.loss, 1e-12)
+    if share < (at.PENALTY_BY_LOSS if poor_on_training(facts) else at.PENALTY_BY_LOSS_ALONE):
         return None
     return found(
         "penalty-too-strong",
@@ -99,7 +100,7 @@ def _small(facts: Facts) -> bool:
 
 def schedule_ended_early(facts: Facts) -> Finding | None:
     curves = facts.curves
-    if facts.end is None or curves is None or not len(curves.rate) or facts.settings.schedule == "constant":
+    if facts.end is None or curves is None or len(curves.rate) < at.LEAST_EPOCHS or facts.settings.schedule == "constant":
         return None
     dead = curves.rate < at.RATE_DEAD * facts.settings.learning_rate
     dead[: int(np.argmax(curves.rate))] = False  # the warm-up
