@@ -42,7 +42,8 @@ def compare_classes(first: FloatArray | None, second: FloatArray | None, y: NDAr
     >>> compare_classes(np.eye(2)[[0, 0, 0, 0, 0, 0, 1]], np.eye(2)[[1, 1, 1, 1, 1, 1, 1]], np.ones(7, int))
     Proof(won=6, lost=0, p=0.03125)
     """
-    one, two = (np.zeros(len(y), bool) if answers is None else answers.argmax(axis=1) == y for answers in (first, second))
+    nothing: NDArray[np.bool_] = np.zeros(len(y), bool)
+    one, two = (nothing if answers is None else answers.argmax(axis=1) == y for answers in (first, second))
     won, lost = int((two & ~one).sum()), int((one & ~two).sum())
     return Proof(won, lost, mcnemar(won, lost))
 
@@ -55,14 +56,16 @@ def mcnemar(won: int, lost: int) -> float:
     """
     tries = won + lost
     tail = sum(math.comb(tries, k) for k in range(min(won, lost) + 1))
-    return min(1.0, 2 * tail / 2**tries)
+    p: float = 2 * tail / 2**tries
+    return min(1.0, p)
 
 
 def compare_values(first: FloatArray | None, second: FloatArray | None, y: NDArray[np.generic]) -> Proof:
     """Answers (n, 1) of two networks to rows with values (n,). None is infinitely wrong."""
     from scipy.stats import wilcoxon
 
-    one, two = (np.full(len(y), 1e300) if answers is None else (answers[:, 0] - y.astype(np.float64)) ** 2 for answers in (first, second))
+    nothing: FloatArray = np.full(len(y), 1e300)
+    one, two = (nothing if answers is None else (answers[:, 0] - y.astype(np.float64)) ** 2 for answers in (first, second))
     won, lost = int((two < one).sum()), int((one < two).sum())
-    p: float = wilcoxon(one, two).pvalue if won + lost else 1.0
-    return Proof(won, lost, float(p))
+    p = float(np.asarray(wilcoxon(one, two).pvalue, np.float64)) if won + lost else 1.0
+    return Proof(won, lost, p)

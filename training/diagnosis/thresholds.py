@@ -18,11 +18,13 @@ SATURATED_AT = 0.95  # of the range of tanh or sigmoid, where the slope is below
 INPUT_SIZE = 5.0  # root mean square of what the first layer sees. UMLAUT asks for [−1, 1], which standardized columns leave
 INPUT_SMALL = 0.01  # as above: 1/255 twice gives at most 0.004, pixels from 0 to 1 of real images at least 0.1
 SPREADS_APART = 100.0  # largest by median spread of the features: one column in other units drowns the others. here
+NO_SPREAD = 1e-6  # of a feature that never changes, but for rounding
 CONSTANT_SHARE = 0.65  # of the features; the border of MNIST never changes, which is a third of it. here
 SHARED_SHARE = 0.1  # of the validation rows; tables of few distinct values share some by chance. here
 CLASS_RATIO = 10.0  # commonest by rarest class: SMD ClassImbalance
 HALF_WIDTH = 0.1  # of the 95 % interval of a validation accuracy of 0.9, as a difference worth looking for: below 35 rows
 LABEL_Z = 3.0  # standard errors by which labels of neighbours agree more than by chance; one data set in 740 is below without reason
+LABEL_KAPPA = 0.2  # of the agreement that chance leaves open (Cohen's kappa): "slight" ends there (Landis and Koch 1977)
 SCATTERED = 0.15  # share of label noise by the evenness of the mistakes of neighbours and network. here
 
 # The fresh network
@@ -69,6 +71,7 @@ RISES = 1.5  # loss by that before the first update: SMD's 5 % in 10 steps fires
 STILL_FALLING = 0.05  # of the loss over the last tenth of the epochs (at least one): TheDeepChecker's least drop of a window
 LEAST_UNITS = 4  # of a hidden layer; two can hold ten classes on a circle, but no training finds that. here
 FEW_UPDATES = 200  # of a whole training. here
+STILL_FALLING_FAST = 0.25  # in the last one of a handful of epochs. here
 OVERFIT_GAP = 0.1  # of accuracy: AutoTrainer (0.10, or 0.07 above 0.9)
 OVERFIT_GAP_ALONE = 0.25  # as above, whatever the validation loss does. here
 OVERFIT_RISE = 1.2  # validation loss at the end by its lowest. here

@@ -47,8 +47,9 @@ def too_few_epochs(facts: Facts) -> Finding | None:
     curves = facts.curves
     if facts.end is None or curves is None or not len(curves.loss) or train_score(facts) > at.LEARNT:
         return None
-    fell = _falling(facts)
-    if len(curves.loss) < facts.settings.epochs or fell < at.STILL_FALLING or not poor(facts):
+    fell = max(_falling(facts), relative_fall(np.concatenate([[facts.start.loss], curves.loss])))
+    few = len(curves.loss) < at.LEAST_EPOCHS and fell > at.STILL_FALLING_FAST
+    if len(curves.loss) < facts.settings.epochs or not (few or (fell > at.STILL_FALLING and poor(facts))):
         return None
     return found(
         "too-few-epochs",

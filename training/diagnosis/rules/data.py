@@ -26,7 +26,8 @@ def unscaled_input(facts: Facts) -> Finding | None:
     inputs = facts.data.inputs
     if inputs.tokens:
         return None
-    size, apart = _size(inputs), float(inputs.spreads.max() / max(float(np.median(inputs.spreads)), 1e-9))
+    changing = inputs.spreads[inputs.spreads > at.NO_SPREAD]
+    size, apart = _size(inputs), float(changing.max() / np.median(changing)) if len(changing) else 1.0
     if size > at.INPUT_SIZE:
         return found("unscaled-input", f"The first layer sees values from {inputs.lowest:.3g} to {inputs.highest:.3g}, {size:.3g} in size.")
     if apart > at.SPREADS_APART and inputs.spreads.max() > 1:
@@ -58,9 +59,14 @@ def shuffled_labels(facts: Facts) -> Finding | None:
     if data.task == "regression" or reference.agreement is None:
         return None
     rows = min(data.train_rows, 2000)
-    z = (reference.agreement - reference.agreement_by_chance) / standard_error(reference.agreement_by_chance, rows, data.task)
+    beyond = reference.agreement - reference.agreement_by_chance
+    z = beyond / standard_error(reference.agreement_by_chance, rows, data.task)
     chance = reference.chance + at.LABEL_Z * standard_error(reference.chance, data.validation_rows, data.task)
-    if z > at.LABEL_Z or max(reference.neighbors or 0, reference.linear or 0) > chance:
+    if (
+        z > at.LABEL_Z
+        or beyond > at.LABEL_KAPPA * (1 - reference.agreement_by_chance)
+        or max(reference.neighbors or 0, reference.linear or 0) > chance
+    ):
         return None
     told = validation_score(facts)
     if told > chance:

@@ -19,8 +19,7 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
     if trace is None or curves is None or not len(curves.fixed_loss):
         return None
     steps = _largest_early(trace)
-    rises = float(np.nanmax(np.where(np.isfinite(curves.fixed_loss), curves.fixed_loss, np.inf))) > at.RISES * facts.start.loss
-    lost = diverged(facts) or rises or (facts.end is not None and poor_on_training(facts))
+    lost = diverged(facts) or _rises(facts) or (facts.end is not None and poor_on_training(facts))
     if steps <= at.STEP_LARGE or not lost:
         return None
     what = "no number" if diverged(facts) else f"{curves.fixed_loss[-1]:.3g}"
@@ -30,6 +29,14 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
         f"the loss was {facts.start.loss:.3g} before the first and is {what} after the last.",
         epoch=1,
     )
+
+
+def _rises(facts: Facts) -> bool:
+    """Above what it was before the first update, or on the validation rows far above its lowest."""
+    curves = facts.curves
+    assert curves is not None
+    fixed, held = (np.where(np.isfinite(values), values, np.inf) for values in (curves.fixed_loss, curves.validation_loss))
+    return bool(fixed.max() > at.RISES * facts.start.loss or held[-1] > at.RISES * held.min())
 
 
 def _largest_early(trace: Trace) -> float:
