@@ -98,7 +98,7 @@ SIGNS: dict[str, Callable[[Facts], Facts]] = {
         curves__validation_score=np.full(EPOCHS, 0.7),
         curves__validation_loss=np.linspace(0.6, 1.8, EPOCHS),
     ),
-    "underfitting": lambda facts: badly_told(but(facts, curves__fixed_loss=np.full(EPOCHS, 1.5))),
+    "underfitting": lambda facts: badly_told(but(facts, curves__fixed_loss=np.full(EPOCHS, 1.5), curves__loss=np.full(EPOCHS, 1.5))),
 }
 
 

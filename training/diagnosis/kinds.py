@@ -50,13 +50,13 @@ KINDS: dict[str, Kind] = {
     "schedule-ended-early": Kind("warning", 'Let the learning rate last: schedule = "cosine", which ends with the training.'),
     # what is seen while it learns
     "learning-rate-too-high": Kind("error", "Take a tenth of the learning rate."),
-    "learning-rate-too-low": Kind("warning", "Take ten times the learning rate, or ask for it: learning_rate = find."),
     "exploding-gradient": Kind("error", "Clip the gradient: optimizer_arguments = { global_clipnorm = 1.0 }."),
     "dead-units": Kind("warning", 'Revive the units: bias_initializer = "zeros", activation = "leaky_relu", a lower learning rate.'),
     "vanishing-gradient": Kind(
         "warning", 'Let the gradient through: activation = "relu" with "he_normal", BatchNormalization, fewer layers.'
     ),
     "saturated-units": Kind("warning", "Keep the units off their limits: normalize the inputs, start with smaller weights."),
+    "learning-rate-too-low": Kind("warning", "Take ten times the learning rate, or ask for it: learning_rate = find."),
     # what comes out
     "network-too-small": Kind("warning", "Give the layer more units: at least as many as there are classes, better ten times that."),
     "batch-too-large": Kind("warning", "Take batch_size = 32: there are too few updates in an epoch."),

@@ -50,6 +50,8 @@ LEARNT = 0.995  # of the training rows: there is nothing left that a longer trai
 ROTATION_WIDE, SHIFT_WIDE, ZOOM_WIDE = 45.0, 0.25, 0.4  # degrees, share of the side: beyond, digits and clothes become others
 AUGMENTATION_GAP = 0.1  # by which rows are told better without their augmentation. here
 STEP_SMALL = 1e-4  # ‖Δw‖ / ‖w‖ of an update: TheDeepChecker's lower limit; a thousandth is usual
+STEP_USUAL = 1e-3  # as above: what is usual, and too short for a loss that falls steadily and has not come far. here
+MANY_EPOCHS, STEADY_SHARE = 10, 0.9  # epochs, and the share of them in which the loss has fallen. here
 STEP_LARGE = 0.1  # its upper limit
 
 # The gradients

@@ -49,13 +49,20 @@ def learning_rate_too_low(facts: Facts) -> Finding | None:
     """Every kernel changes by less than a ten-thousandth, and the loss, which falls, has hardly fallen."""
     steps = early_steps(facts)
     step = float(np.median(steps)) if len(steps) else np.inf
-    if facts.end is None or not step < at.STEP_SMALL or not poor_on_training(facts):
+    small = step < at.STEP_SMALL or (step < at.STEP_USUAL and _steady(facts))
+    if facts.end is None or not small or not poor_on_training(facts):
         return None
     return found(
         "learning-rate-too-low",
         f"With a learning rate of {facts.settings.learning_rate:g} an update changes weights by {step:.2g} of their size; a thousandth is "
         f"usual. The loss went from {facts.start.loss:.3g} to {facts.end.loss:.3g}.",
     )
+
+
+def _steady(facts: Facts) -> bool:
+    """Over many epochs the loss has fallen in nearly every one: the way is right, and the steps are short."""
+    losses = facts.curves.fixed_loss if facts.curves is not None else np.empty(0)
+    return len(losses) >= at.MANY_EPOCHS and float(np.mean(np.diff(losses) < 0)) >= at.STEADY_SHARE
 
 
 def exploding_gradient(facts: Facts) -> Finding | None:
