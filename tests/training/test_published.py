@@ -71,7 +71,7 @@ def test_manifest_says_how_the_version_came_to_be(published: Published, split: S
 
 def test_network_is_the_founding_one(network: Any) -> None:
     served = [type(layer).__name__ for layer in network.layers]
-    assert served == ["Rescaling", "Conv2D", "Conv2D", "MaxPooling2D", "Dropout", "Flatten", "Dense", "Dropout", "Dense"]
+    assert served == ["InputLayer", "Rescaling", "Conv2D", "Conv2D", "MaxPooling2D", "Dropout", "Flatten", "Dense", "Dropout", "Dense"]
     assert network.count_params() == 1_199_882
 
 
