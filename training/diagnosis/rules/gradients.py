@@ -41,7 +41,7 @@ def _rises(facts: Facts) -> bool:
 
 def _largest_early(trace: Trace) -> float:
     """The largest ‖Δw‖ / ‖w‖ of a kernel in the first half of the trace; later, weights have grown to suit the steps."""
-    ratios = trace.ratios[: max(3, len(trace.steps) // 2)]
+    ratios = trace.ratios[: max(10, len(trace.steps) // 2)]
     return float(np.where(np.isfinite(ratios), ratios, np.inf).max()) if ratios.size else 0.0
 
 
