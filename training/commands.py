@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.commands import add_store, open_store
 from models.store import Published, Store, check_name
+from training.diagnose import configure_diagnose, diagnose
 from training.errors import TrainingError
 from training.runs.command import configure_runs, runs
 from training.search.command import configure_search, search
@@ -21,7 +22,7 @@ from training.search.command import configure_search, search
 if TYPE_CHECKING:  # it loads Keras
     from training.train import Trained
 
-__all__ = ["configure_runs", "configure_search", "configure_train", "runs", "search", "train"]
+__all__ = ["configure_diagnose", "configure_runs", "configure_search", "configure_train", "diagnose", "runs", "search", "train"]
 _NEEDED = ("keras", "tensorflow", "onnx", "h5py", "mlxtend", "tqdm", "pandas", "fastparquet", "scipy")
 
 

@@ -3,6 +3,7 @@
 TrainingError         in the tree of models.errors.VeletaError
 ├── DataError         no such data set, a folder without its files, a file that is not what its name says
 ├── RecipeError       a recipe that cannot be read, an unknown key, a value of the wrong type or out of range
+├── DivergedError     a loss that is not a number any more
 ├── ExportError       a network that cannot be written as ONNX, or whose ONNX file answers otherwise than Keras
 ├── RunError          no such run, or a record that cannot be read or written
 ├── SearchError       a space or a study that cannot be searched
@@ -22,6 +23,10 @@ class DataError(TrainingError):
 
 class RecipeError(TrainingError):
     """The recipe asks for something that does not exist or cannot be."""
+
+
+class DivergedError(TrainingError):
+    """The loss is not a number any more."""
 
 
 class ExportError(TrainingError):

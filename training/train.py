@@ -15,8 +15,11 @@ from pathlib import Path
 from models.manifest import Dataset, Manifest, digest
 from models.store import Published, Store
 from training.compression.variants import shrink, write_variants
-from training.data.parts import DataSet, Divided
-from training.fitting.attempt import attempt
+from training.data.parts import DataSet, Divided, Problem, Split
+from training.diagnosis.attempt import diagnosed
+from training.diagnosis.finding import Finding
+from training.errors import DivergedError
+from training.fitting.attempt import Attempt
 from training.fitting.find import found
 from training.fitting.fit import targets_of
 from training.fitting.folds import CrossValidation, cross_validate
@@ -94,8 +97,9 @@ def _train(
 ) -> Published:
     problem, classes = split.problem, len(split.problem.classes)
 
-    # Network and fit
-    attempted = attempt(recipe, problem, split, progress, devices=devices)
+    # Network, fit and diagnosis
+    attempted, findings = train_and_diagnose(recipe, problem, split, progress, devices)
+    run.verdicts(finding.verdict() for finding in findings)
     network, history = attempted.network, attempted.history
 
     # Compress
@@ -127,7 +131,7 @@ def _train(
         write_profile(work / "reference.npz", paths, split.test, scores, fitted, calibrations, problem.input, recipe.seed)
 
         # Publish
-        described = describe(name, problem, dataset, split, variants, source, store.live(name))
+        described = describe(name, problem, dataset, split, variants, source, store.live(name), findings)
 
         def manifest(version: int) -> Manifest:
             numbered = dataclasses.replace(described, version=version)
@@ -140,3 +144,16 @@ def _train(
         validation = evaluate(paths["fp32"], split.validation, classes)
         run.finish(published_result(published.manifest, "fp32", validation, scores["fp32"], split))
         return published
+
+
+def train_and_diagnose(
+    recipe: Recipe, problem: Problem, split: Split, progress: Progress, devices: int
+) -> tuple[Attempt, tuple[Finding, ...]]:
+    """The fitted network, and what is wrong with it. Raises DivergedError that says why the loss is no number."""
+    made = diagnosed(recipe, problem, split, progress, devices=devices)
+    for finding in made.ill:
+        progress.say(str(finding))
+    if made.attempt is None:
+        why = next((finding for finding in made.findings if finding.severity == "error"), next(iter(made.findings), None))
+        raise DivergedError(f"the training diverged: {why.evidence} {why.remedy}" if why else "the training diverged; lower learning_rate")
+    return made.attempt, made.findings

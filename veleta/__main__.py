@@ -19,6 +19,7 @@ COMMANDS = {
     "train": ("training", "train a model and publish it"),
     "search": ("training", "search for a better recipe, by grid or Bayesian, alone or with other processes"),
     "runs": ("training", "list and compare the trainings: what was tried, how, what came of it"),
+    "diagnose": ("training", "train, name what is wrong, apply the remedy, keep it only if it is proved better"),
     "serve": ("app", "serve the live models and watch them"),
     "predict": ("app", "ask a server about files"),
     "drill": ("app", "say how soon a shift of the data would be noticed"),

@@ -43,7 +43,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Published, Divided]:
             write.writerow([*row, value])
     dataset = load(str(folder / "diabetes.csv"), Wanted(target="progression"))
     source = read_recipe(RECIPE, SMALL)
-    published = train(source, dataset, "diabetes", Store(folder / "store"), Progress(io.StringIO()))
+    published = train(source, dataset, "diabetes", Store(folder / "store"), Progress(io.StringIO())).published
     return published, dataset.split(source.recipe.seed)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from monitoring.arrays import FloatArray
 from training.data.parts import Part
-from training.errors import TrainingError
+from training.errors import DivergedError
 from training.fitting.progress import METRICS, Progress
 
 
@@ -99,7 +99,7 @@ def fit(
 ) -> History:
     """Fit a compiled model to `targets` (n, classes) or (n, 1), and leave it with the weights of the lowest validation loss.
 
-    `row_weights` (n,) say how much each training row counts. Raises TrainingError if the loss stops being a number.
+    `row_weights` (n,) say how much each training row counts. Raises DivergedError if the loss stops being a number.
     """
     epochs = schedule.epochs_for(len(train))
     learning_rates: list[float] = []
@@ -137,5 +137,5 @@ def _history(logs: dict[str, list[float]], learning_rates: list[float]) -> Histo
         [float(value) for value in logs.get(name, [])] for name in ("loss", metric, "val_loss", f"val_{metric}")
     )
     if not np.isfinite(loss).all() or not np.isfinite(val_loss).any():
-        raise TrainingError("the training diverged: the loss is not a number any more; lower learning_rate, as in --set learning_rate=0.1")
+        raise DivergedError("the training diverged: the loss is not a number any more; lower learning_rate, as in --set learning_rate=0.1")
     return History(loss, measured, val_loss, val_measured, int(np.nanargmin(val_loss)), learning_rates, metric)

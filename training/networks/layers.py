@@ -43,7 +43,7 @@ def make(where: str, kind: str, arguments: Mapping[str, Any]) -> Any:
     found = getattr(keras.layers, kind, None)
     if not (isinstance(found, type) and issubclass(found, keras.layers.Layer)):
         raise RecipeError(f"{where} has the kind {kind!r}, which is no layer of Keras; there are Dense, Conv2D, LSTM and many others")
-    check_arguments(f"{where} ({kind})", found, arguments)
+    check_arguments(f"{where} ({kind})", found, {key: value for key, value in arguments.items() if key != "trainable"})
     return found(**{key: _argument(f"{where}.{key}", key, value) for key, value in arguments.items()})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, cast
 
@@ -11,6 +11,7 @@ from models.manifest import FORMAT, Dataset, Manifest, Training, Variant, digest
 from training.compression.gate import choose_default, reason_against, reason_if_whole
 from training.compression.latency import measure_latency
 from training.data.parts import DataSet, Problem, Split
+from training.diagnosis.finding import Finding
 from training.publishing.evaluate import Score, ValueScore
 from training.publishing.origin import git_commit, package_versions
 from training.recipe import Source
@@ -46,7 +47,14 @@ def judge(
 
 
 def describe(
-    name: str, problem: Problem, dataset: DataSet, split: Split, variants: tuple[Variant, ...], source: Source, parent: int | None
+    name: str,
+    problem: Problem,
+    dataset: DataSet,
+    split: Split,
+    variants: tuple[Variant, ...],
+    source: Source,
+    parent: int | None,
+    findings: Sequence[Finding] = (),
 ) -> Manifest:
     """The manifest, but for the number of the version and the files beside the variants, which are known last."""
     training = Training(
@@ -56,7 +64,7 @@ def describe(
         git_commit=git_commit(),
         packages=package_versions(),
         parent_version=parent,
-        verdicts=(),
+        verdicts=tuple(finding.verdict() for finding in findings),
     )
     created = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     default = choose_default(variants)

@@ -20,6 +20,7 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
+from training.diagnosis.proof import mcnemar
 from training.runs.answers import Answers
 
 _LIKELY = 0.05
@@ -59,17 +60,6 @@ def paired(won: int, lost: int, rows: int) -> Difference:
     centre = (won - lost) / (rows + 2)
     half = _Z * math.sqrt(max(0.0, won + lost + 1 - (won - lost) ** 2 / (rows + 2))) / (rows + 2)
     return Difference((won - lost) / rows, max(-1.0, centre - half), min(1.0, centre + half), mcnemar(won, lost), True)
-
-
-def mcnemar(won: int, lost: int) -> float:
-    """Two-sided exact p-value.
-
-    >>> mcnemar(0, 0), mcnemar(5, 0)
-    (1.0, 0.0625)
-    """
-    tries = won + lost
-    tail = sum(math.comb(tries, k) for k in range(min(won, lost) + 1))
-    return min(1.0, tail / (1 << tries) * 2)
 
 
 def two_proportions(first: int, first_rows: int, second: int, second_rows: int) -> Difference:

@@ -1,0 +1,83 @@
+"""How many faulty trainings do the remedies bring to within two points of the healthy accuracy, and how many does chance?
+
+The healthy accuracy is that of the twin: the same training without the fault, on the same test rows. Each arm has the same number of
+trials and the same test of what to keep. What no recipe can mend is counted apart: labels that do not belong to their rows, features
+that were not read, rows that are not there. Faults of the validation rows cost no accuracy and are left out.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.diagnosis.cases import Case, cases
+from benchmarks.diagnosis.judged import counted
+from benchmarks.diagnosis.run import CACHE, outcome
+from training.diagnosis.proof import mcnemar
+
+WITHIN = 0.02
+ROUNDS = 4
+#: What is wrong with the data itself, and what does no harm that a test could see.
+BEYOND_A_RECIPE = ("constant-features", "shuffled-labels", "noisy-labels", "overfitting", "unbalanced-classes")
+_MEASURING = ("leaked-validation", "validation-too-small")
+
+
+def repair(say: Callable[[str], None], group: str, seeds: int, short: bool = False) -> dict[str, Any]:
+    """Both arms on the faulty trainings that count, with the share mended of each kind."""
+    made = {case: outcome(case) for case in cases(group, seeds)}
+    chosen = [case for case in counted(made)[0] if case.fault is not None and case.kind not in _MEASURING]
+    chosen = [case for case in chosen if made[case.twin].test - made[case].test >= WITHIN][: 6 if short else None]
+    rows: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
+    for case in chosen:
+        healthy = made[case.twin].test
+        ours, random = (_arm(case, at_random) for at_random in (False, True))
+        rows[case.kind].append((ours >= healthy - WITHIN, random >= healthy - WITHIN))
+        say(f"{case!s:<55} healthy {healthy:.3f}, faulty {made[case].test:.3f}, remedies {ours:.3f}, at random {random:.3f}")
+    return _told(say, rows)
+
+
+def _arm(case: Case, at_random: bool) -> float:
+    """The test score after the repair, made at most once."""
+    file = CACHE / "repair" / f"{case}-{'random' if at_random else 'remedies'}-{ROUNDS}.pickle".replace(" ", "-")
+    if file.exists():
+        kept: float = pickle.loads(file.read_bytes())
+        return kept
+    import keras
+
+    from training.diagnosis.repair import Repairer
+    from training.fitting.progress import Progress
+
+    keras.backend.clear_session()
+    training = case.training()
+    repairer = Repairer(training.problem, Progress(io.StringIO()), rounds=ROUNDS)
+    if at_random:
+        done = repairer.repair_at_random(training.recipe, training.split, case.seed)
+    else:
+        done = repairer.repair(training.recipe, training.split)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(pickle.dumps(done.test_after))
+    return done.test_after
+
+
+def _told(say: Callable[[str], None], rows: dict[str, list[tuple[bool, bool]]]) -> dict[str, Any]:
+    say(f"\n{'fault':<30}{'runs':>6}{'remedies':>10}{'random':>8}   mended")
+    for kind, pairs in rows.items():
+        say(f"{kind:<30}{len(pairs):>6}{sum(one for one, _ in pairs):>10}{sum(two for _, two in pairs):>8}")
+    figures = {}
+    for what, kinds in (("all", set(rows)), ("what a recipe can mend", set(rows) - set(BEYOND_A_RECIPE))):
+        pairs = [pair for kind in kinds for pair in rows[kind]]
+        figures[what] = _arms(say, what, pairs)
+    return figures
+
+
+def _arms(say: Callable[[str], None], what: str, pairs: list[tuple[bool, bool]]) -> dict[str, Any]:
+    runs, ours, random = len(pairs), sum(one for one, _ in pairs), sum(two for _, two in pairs)
+    won, lost = sum(one and not two for one, two in pairs), sum(two and not one for one, two in pairs)
+    p = mcnemar(won, lost)
+    if runs:
+        say(f"{what}: {ours / runs:.1%} of {runs} mended by remedies, {random / runs:.1%} at random (McNemar p = {p:.2g})")
+    return {"runs": runs, "remedies": ours / runs if runs else math.nan, "random": random / runs if runs else math.nan, "p": p}

@@ -1,0 +1,94 @@
+"""One training of a case: the facts and how good it became, kept in the cache so that rules can be changed without training again."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import io
+import json
+import pickle
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.diagnosis.cases import Case
+from benchmarks.diagnosis.faults import Training
+from monitoring.arrays import FloatArray
+from training.diagnosis.facts import Facts
+from training.errors import DivergedError
+
+CACHE = Path(__file__).parents[1] / ".cache" / "diagnosis"
+#: To be raised when facts mean something else than before.
+FORMAT = 3
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a training: facts, score on the validation and test rows (0 if the loss was no number any more), seconds."""
+
+    facts: Facts
+    validation: float
+    test: float
+    diverged: bool
+    seconds: float
+    updates: int
+
+
+def outcome(case: Case) -> Outcome:
+    """Of the case, trained at most once on a machine."""
+    training = case.training()
+    file = CACHE / f"{case.kind}-{case.architecture}-{case.data}-{case.seed}-{_key(training)}.pickle"
+    if file.exists():
+        kept: Outcome = pickle.loads(file.read_bytes())
+        return kept
+    made = run(training)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    part.write_bytes(pickle.dumps(made))
+    part.rename(file)
+    return made
+
+
+def run(training: Training) -> Outcome:
+    """Train and measure."""
+    import keras
+
+    from training.diagnosis.watch import FactsWatch
+    from training.fitting.attempt import attempt
+    from training.fitting.progress import Progress
+
+    keras.backend.clear_session()
+    watch, started = FactsWatch(training.recipe), time.monotonic()
+    network: Any = None
+    with np.errstate(all="ignore"), contextlib.suppress(DivergedError):
+        network = attempt(training.recipe, training.problem, training.split, Progress(io.StringIO()), watch=watch).network
+    assert watch.facts is not None
+    scores = [_score(network, training, name) for name in ("validation", "test")] if network is not None else [0.0, 0.0]
+    trace = watch.facts.trace
+    return Outcome(watch.facts, *scores, network is None, time.monotonic() - started, int(trace.steps[-1]) if trace is not None else 0)
+
+
+def answers(network: Any, x: Any) -> FloatArray:
+    """What a network gives for all rows."""
+    said: FloatArray = np.concatenate([np.asarray(network(part, training=False)) for part in np.array_split(x, max(1, len(x) // 256))])
+    return said
+
+
+def _score(network: Any, training: Training, name: str) -> float:
+    from training.diagnosis.measure.scores import score
+
+    part = getattr(training.split, name)
+    return score(answers(network, part.x), part.y, training.problem)
+
+
+def _key(training: Training) -> str:
+    """Of everything that a training depends on."""
+    hashed = hashlib.sha256(json.dumps([FORMAT, dataclasses.asdict(training.recipe)], sort_keys=True, default=str).encode())
+    for part in (training.split.train, training.split.validation, training.split.test):
+        hashed.update(np.ascontiguousarray(part.x).data)
+        hashed.update(np.ascontiguousarray(part.y).data)
+    return hashed.hexdigest()[:16]

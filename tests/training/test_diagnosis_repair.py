@@ -1,0 +1,138 @@
+"""A remedy is kept only if it is proved better, the test rows are asked at the end, and the command writes the mended recipe."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest, wilcoxon
+
+from training.data.parts import Part, Split
+from training.data.sources import load
+from training.diagnosis.attempt import diagnosed
+from training.diagnosis.proof import compare_classes, compare_values, mcnemar
+from training.diagnosis.remedies import more_validation, without_shared
+from training.errors import DivergedError
+from training.fitting.progress import Progress
+from training.recipe import read_recipe
+from training.train import train_and_diagnose
+from veleta.__main__ import main
+
+pytestmark = pytest.mark.training
+
+#: Ten thousand times too slow for Adam, with units that would do.
+SLOW = """
+max_rows = 900
+batch_size = 32
+epochs = 6
+optimizer = "adam"
+learning_rate = 1e-7
+max_shift_pixels = 0
+
+[[layers]]
+kind = "Flatten"
+
+[[layers]]
+kind = "Dense"
+units = 32
+activation = "relu"
+"""
+
+
+@pytest.mark.parametrize(("won", "lost"), [(0, 0), (5, 0), (30, 12), (3, 3), (2, 19)])
+def test_mcnemar_is_the_binomial_test(won: int, lost: int) -> None:
+    expected = binomtest(won, won + lost, 0.5).pvalue if won + lost else 1.0
+    assert mcnemar(won, lost) == pytest.approx(expected)
+
+
+def test_values_are_compared_by_their_squared_errors() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=80)
+    bad, good = (y[:, None] + rng.normal(scale=scale, size=(80, 1)) for scale in (1.0, 0.5))
+    proof = compare_values(bad, good, y)
+    assert proof.p == pytest.approx(wilcoxon((bad[:, 0] - y) ** 2, (good[:, 0] - y) ** 2).pvalue)
+    assert proof.better
+    assert not compare_values(good, bad, y).better
+    assert compare_values(None, good, y).better
+    assert compare_classes(None, np.eye(3)[np.ones(9, int)], np.ones(9)).better
+
+
+def test_parts_are_made_anew_without_losing_a_row() -> None:
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(120, 3)).astype(np.float32), np.arange(120) % 3
+    split = Split(Part(x[:100], y[:100]), Part(x[90:110], y[90:110]), Part(x[110:], y[110:]))
+    mended = without_shared(split, seed=0)
+    together = np.concatenate([mended.train.x, mended.validation.x])
+    assert len(np.unique(together, axis=0)) == len(together) == 110
+    assert len(mended.validation) == more_validation(mended, seed=0).validation.y.size >= 22
+
+
+@pytest.fixture(scope="module")
+def mended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """What `veleta diagnose --json` came to with a learning rate that is far too low."""
+    folder = tmp_path_factory.mktemp("diagnose")
+    path, out = folder / "slow.toml", io.StringIO()
+    path.write_text(SLOW, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdout", out)
+        assert main(["diagnose", str(path), "--rounds", "2", "--random", "--store", str(folder / "store"), "--json"]) == 0
+    return path.with_suffix(".mended.toml"), json.loads(out.getvalue())
+
+
+def test_the_cause_is_named_and_the_remedy_proved(mended: tuple[Path, dict[str, Any]]) -> None:
+    arm = mended[1]["arms"]["remedy"]
+    assert mended[1]["found"][0] == "learning-rate-too-low"
+    first, second = arm["trials"][:2]
+    assert (first["parent"], second["parent"]) == (None, 0)
+    assert second["reason"] == "learning-rate-too-low"
+    assert second["kept"]
+    assert second["proof"]["p"] < 0.05
+    assert arm["kept"][0] == 1
+    assert arm["test"]["after"] > arm["test"]["before"] + 0.3
+
+
+def test_the_random_arm_has_as_many_trials(mended: tuple[Path, dict[str, Any]]) -> None:
+    arms = mended[1]["arms"]
+    assert len(arms["random"]["trials"]) == len(arms["remedy"]["trials"])
+    assert {trial["arm"] for trial in arms["random"]["trials"]} == {"start", "random"}
+
+
+def test_the_mended_recipe_can_be_trained_and_says_why(mended: tuple[Path, dict[str, Any]]) -> None:
+    path, said = mended
+    source = read_recipe(path)
+    last = said["arms"]["remedy"]["trials"][said["arms"]["remedy"]["kept"][-1]]
+    assert source.recipe.to_dict() == read_recipe().recipe.to_dict() | last["recipe"]
+    assert source.recipe.learning_rate == pytest.approx(1e-3)
+    assert source.reasons["learning_rate"].startswith("learning-rate-too-low: ")
+    assert "p = " in source.reasons["learning_rate"]
+
+
+def test_a_loss_that_is_no_number_ends_with_its_cause(tmp_path: Path) -> None:
+    """A regression with steps so large that each makes the error larger."""
+    path, stream = tmp_path / "wild.toml", io.StringIO()
+    path.write_text(SLOW, encoding="utf-8")
+    recipe = read_recipe(path, ["optimizer=sgd", "learning_rate=1000", "layers.1.activation=elu"]).recipe
+    whole = load("digits").split(0, 600)
+    ink = [Part(part.x, part.x.mean(axis=(1, 2, 3)).astype(np.float32)) for part in (whole.train, whole.validation, whole.test)]
+    problem = dataclasses.replace(load("digits").problem, task="regression", classes=())
+    with pytest.raises(DivergedError, match=r"the training diverged: With a learning rate of 1000 .* no number"):
+        train_and_diagnose(recipe, problem, Split(*ink), Progress(stream), 0)
+    assert "error: learning-rate-too-high" in stream.getvalue()
+
+
+def test_an_error_is_said_as_soon_as_it_is_sure() -> None:
+    """Weights that are all alike are told before the first epoch ends."""
+    recipe = read_recipe(None, ["epochs=1", "max_rows=500"]).recipe
+    layers = ({"kind": "Flatten"}, {"kind": "Dense", "units": 8, "activation": "relu", "kernel_initializer": "zeros"})
+    dataset, stream = load("digits"), io.StringIO()
+    changed = recipe.__class__(**{**recipe.__dict__, "layers": layers, "optimizer": "adam", "learning_rate": 0.001})
+    made = diagnosed(changed, dataset.problem, dataset.split(0, 500), Progress(stream))
+    said = stream.getvalue()
+    assert made.ill[0].kind == "symmetric-weights"
+    assert (made.ill[0].layer or "").startswith("dense")
+    assert said.index("symmetric-weights") < said.index("epoch 1/1")

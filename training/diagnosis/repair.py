@@ -1,0 +1,183 @@
+"""Remedies with proof: train, name what is wrong, apply the first remedy, and keep it only if a paired test says that it helped.
+
+Each trial changes one thing of what was best so far and trains with the same seed, order and bounds. A remedy that is not proved better
+on the validation rows is taken back, and the next one is tried. The test rows are asked once, when all is done. Beside it an arm of
+random remedies may have as many trials: an independent study found random repair as good as most tools (Kim, Humbatova, Jahangirova,
+Tonella and Yoo, ICST 2023, arXiv 2301.11568), so whoever claims to do better has to show it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from monitoring.arrays import FloatArray
+from training.data.parts import Part, Problem, Split
+from training.diagnosis.attempt import Diagnosed, diagnosed
+from training.diagnosis.finding import Finding
+from training.diagnosis.measure.scores import score
+from training.diagnosis.proof import Proof, compare_classes, compare_values
+from training.diagnosis.remedies import ALL_REMEDIES, REMEDIES, Remedy
+from training.errors import RecipeError
+from training.fitting.progress import Progress
+from training.recipe import Recipe
+
+ROUNDS = 6
+_ROWS_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training of the tree. `parent` is the number of the trial that it changes (None of the first), `change` what was done and
+    `reason` which finding asked for it. `proof` holds it against its parent, and is None where there is nothing to compare.
+    """
+
+    number: int
+    parent: int | None
+    arm: str
+    change: str
+    reason: str
+    kept: bool
+    validation: float
+    proof: Proof | None
+    found: tuple[str, ...]
+    recipe: Recipe
+
+    def __str__(self) -> str:
+        what = f"{self.change} ({self.reason})" if self.reason else self.change
+        fate = "" if self.parent is None else f"; {self.proof}, {'kept' if self.kept else 'taken back'}" if self.proof else "; kept"
+        return f"{self.number}. {what}: validation {self.validation:.4f}{fate}"
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What was tried and what came of it. Scores and proof are on the test rows, of the first network against the last one kept."""
+
+    recipe: Recipe
+    findings: tuple[Finding, ...]
+    trials: tuple[Trial, ...]
+    test_before: float
+    test_after: float
+    proof: Proof
+    changes: tuple[Trial, ...]
+
+
+@dataclass(frozen=True)
+class _State:
+    """What is best so far."""
+
+    trial: Trial
+    made: Diagnosed
+    split: Split
+    answers: FloatArray | None
+
+
+class Repairer:
+    """Trains and compares for one problem. `note` hears of each trial as it is done."""
+
+    def __init__(
+        self, problem: Problem, progress: Progress, note: Callable[[Trial], None] = lambda trial: None, rounds: int = ROUNDS
+    ) -> None:
+        self._problem, self._progress, self._note, self._rounds = problem, progress, note, rounds
+        self.trials: list[Trial] = []
+
+    def repair(self, recipe: Recipe, split: Split) -> Repair:
+        """Apply what the findings ask for, the first first."""
+        return self._walk(recipe, split, "remedy", _asked_for)
+
+    def repair_at_random(self, recipe: Recipe, split: Split, seed: int) -> Repair:
+        """Apply any remedies, whatever is found."""
+        rng = np.random.default_rng(seed)
+        order = [ALL_REMEDIES[i] for i in rng.permutation(len(ALL_REMEDIES))]
+        return self._walk(recipe, split, "random", lambda made: ((remedy, "") for remedy in order))
+
+    def _walk(self, recipe: Recipe, split: Split, arm: str, remedies: Callable[[Diagnosed], Iterator[tuple[Remedy, str]]]) -> Repair:
+        first = best = self._start(recipe, split)
+        tried: set[str] = set()
+        for _ in range(self._rounds):
+            chosen = self._next(best, remedies(best.made), tried)
+            if chosen is None:
+                break
+            best = self._try(best, *chosen, arm)
+        return self._told(first, best)
+
+    def _start(self, recipe: Recipe, split: Split) -> _State:
+        made = diagnosed(recipe, self._problem, split, self._progress, "as it is", aloud=False)
+        return self._state(Trial(0, None, "start", "as it is", "", True, 0.0, None, _kinds(made), recipe), made, split)
+
+    def _next(self, best: _State, remedies: Iterator[tuple[Remedy, str]], tried: set[str]) -> tuple[Remedy, str] | None:
+        """The first remedy that was not tried yet and changes something."""
+        for remedy, reason in remedies:
+            if remedy.change in tried:
+                continue
+            tried.add(remedy.change)
+            if remedy.resplit is not None or remedy.recipe(best.trial.recipe) != best.trial.recipe:
+                return remedy, reason
+        return None
+
+    def _try(self, best: _State, remedy: Remedy, reason: str, arm: str) -> _State:
+        """Train with the remedy. Whichever is better is what the next one changes."""
+        recipe, split = remedy.recipe(best.trial.recipe), best.split
+        if remedy.resplit is not None:
+            split = remedy.resplit(split, recipe.seed)
+        trial = Trial(len(self.trials), best.trial.number, arm, remedy.change, reason, False, 0.0, None, (), recipe)
+        try:
+            made = diagnosed(recipe, self._problem, split, self._progress, remedy.change, aloud=False)
+        except RecipeError:  # a remedy may ask for what this network cannot have: augmentation of a table, say
+            self._keep(trial)
+            return best
+        if split is not best.split:  # other rows judge it, and they are what was wanted
+            return self._state(dataclasses.replace(trial, kept=True, found=_kinds(made)), made, split)
+        answers = answers_of(made, split.validation)
+        proof = self._compare(best.answers, answers, split.validation)
+        trial = dataclasses.replace(trial, kept=proof.better, proof=proof, found=_kinds(made))
+        state = self._state(trial, made, split, answers)
+        return state if proof.better else best
+
+    def _state(self, trial: Trial, made: Diagnosed, split: Split, answers: FloatArray | None = None) -> _State:
+        answers = answers_of(made, split.validation) if answers is None else answers
+        told = 0.0 if answers is None else score(answers, split.validation.y, self._problem)
+        return _State(self._keep(dataclasses.replace(trial, validation=told)), made, split, answers)
+
+    def _keep(self, trial: Trial) -> Trial:
+        self.trials.append(trial)
+        self._note(trial)
+        return trial
+
+    def _compare(self, first: FloatArray | None, second: FloatArray | None, part: Part) -> Proof:
+        return (compare_classes if self._problem.task == "classification" else compare_values)(first, second, part.y)
+
+    def _told(self, first: _State, best: _State) -> Repair:
+        test = best.split.test
+        before, after = (answers_of(state.made, test) for state in (first, best))
+        scores = [0.0 if answers is None else score(answers, test.y, self._problem) for answers in (before, after)]
+        lineage = [best.trial]
+        while lineage[-1].parent is not None:
+            lineage.append(self.trials[lineage[-1].parent])
+        changes = tuple(reversed(lineage[:-1]))
+        return Repair(
+            best.trial.recipe, best.made.findings, tuple(self.trials), scores[0], scores[1], self._compare(before, after, test), changes
+        )
+
+
+def answers_of(made: Diagnosed, part: Part) -> FloatArray | None:
+    """What the network answers to the rows of a part; None if it diverged."""
+    if made.attempt is None:
+        return None
+    network: Any = made.attempt.network
+    parts = [network(part.x[at : at + _ROWS_AT_ONCE], training=False) for at in range(0, len(part), _ROWS_AT_ONCE)]
+    answers = np.concatenate([np.asarray(part, np.float64) for part in parts])
+    return answers if np.isfinite(answers).all() else None
+
+
+def _asked_for(made: Diagnosed) -> Iterator[tuple[Remedy, str]]:
+    """The remedies of the first finding, then those of the next."""
+    return ((remedy, finding.kind) for finding in made.ill for remedy in REMEDIES[finding.kind])
+
+
+def _kinds(made: Diagnosed) -> tuple[str, ...]:
+    return tuple(finding.kind for finding in made.ill)
