@@ -94,6 +94,7 @@ def _row(
         delays = _delays(np.concatenate(paths, axis=1), limit)
         row.medians[detector.name] = float(np.quantile(delays, 0.5, method="higher"))
         row.missed[detector.name] = float(np.isinf(delays).mean())
+    say("  " + ", ".join(f"{name} {median:g}" for name, median in row.medians.items()))  # the whole takes an hour, and may be stopped
     return row
 
 
