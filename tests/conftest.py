@@ -6,10 +6,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: its threads wait by spinning, beside other workers of the test run
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from models.store import Store
 from tests import small_models
@@ -17,15 +19,25 @@ from tests.live_server import LiveServer, running
 from tests.made import Made, make_run
 from tests.small_models import Data
 
-#: Fixtures that take so long to make that all tests which use one run in the same process of a divided run.
-_COSTLY = ("made", "trained")
+#: Files whose tests share something that takes minutes to make, so that a divided run has all of them in one process.
+_TOGETHER = {
+    "made": ("test_loop.py", "test_readme.py"),
+    "trained": ("test_card.py", "test_command.py", "test_fitted.py", "test_published.py"),
+}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a file stay together, since they share a server or a model; those that share something costly do so across files."""
-    for item in items:
-        shared = next((name for name in _COSTLY if name in getattr(item, "fixturenames", ())), item.path.name)
-        item.add_marker(pytest.mark.xdist_group(shared))
+class FilesTogether(LoadFileScheduling):
+    """Tests of a file go to one process, since they share a server or a model; some files go together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return next((name for name, files in _TOGETHER.items() if Path(file).name in files), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesTogether:
+    """In place of `--dist loadgroup`, whose marks pytest 9.2 no longer hands on."""
+    return FilesTogether(config, log)
 
 
 @pytest.fixture(scope="session")
