@@ -95,6 +95,7 @@ def _train(
     validated: CrossValidation | None,
     devices: int,
 ) -> Published:
+    """From the network to the shelf; `run` is told of it."""
     problem, classes = split.problem, len(split.problem.classes)
 
     # Network, fit and diagnosis
@@ -115,14 +116,12 @@ def _train(
         # Evaluate
         progress.say(f"evaluating on {len(split.test):,} test rows")
         scores = {variant: evaluate(path, split.test, classes) for variant, path in paths.items()}
-        parameters = {variant: (pruned if "pruned" in variant else network).count_params() for variant in paths}
-        variants = judge(paths, scores, parameters, split)
+        networks = {variant: pruned if "pruned" in variant else network for variant in paths}
+        variants = judge(paths, scores, {variant: made.count_params() for variant, made in networks.items()}, split)
 
         # Fit what the signals need
-        fitted = {
-            variant: fit_signals(path, pruned if "pruned" in variant else network, split.train, classes, recipe.seed, split.columns)
-            for variant, path in paths.items()
-        }
+        arguments = split.train, classes, recipe.seed, split.columns
+        fitted = {variant: fit_signals(path, networks[variant], *arguments) for variant, path in paths.items()}
 
         # Calibrate
         calibrations = {variant: calibrate(path, split.validation, scores[variant]) for variant, path in paths.items()}

@@ -51,7 +51,7 @@ def test_the_configuration_of_the_alertmanager_is_valid_and_tells_pages_from_tic
 @needs_promtool
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("tests/*.yml")), ids=lambda path: path.stem)
 def test_the_rules_do_what_their_tests_say(path: Path) -> None:
-    run("promtool", "test", "rules", path.name, folder=path.parent)
+    assert "SUCCESS" in run("promtool", "test", "rules", path.name, folder=path.parent)
 
 
 def test_every_file_of_rules_is_tested_and_every_alert_fires_in_a_test() -> None:
@@ -85,8 +85,8 @@ CHANGES = {
 }
 
 
-def verdict(found: Replay, folder: Path, checks: list[dict[str, Any]]) -> None:
-    """Hold `checks` over the replayed hour, with all rules."""
+def verdict(found: Replay, folder: Path, checks: list[dict[str, Any]]) -> str:
+    """What promtool says of `checks` over the replayed hour, with all rules."""
     test = {
         "rule_files": [str(path) for path in RULES],
         "evaluation_interval": f"{STEP_SECONDS}s",
@@ -94,7 +94,7 @@ def verdict(found: Replay, folder: Path, checks: list[dict[str, Any]]) -> None:
         "tests": [{"interval": f"{STEP_SECONDS}s", "input_series": found.series(), "promql_expr_test": checks}],
     }
     (folder / "hour.yml").write_text(yaml.safe_dump(test), encoding="utf-8")
-    run("promtool", "test", "rules", "hour.yml", folder=folder)
+    return run("promtool", "test", "rules", "hour.yml", folder=folder)
 
 
 def holds(expression: str, minute: int) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def as_psi_py_says(found: Replay, minute: int) -> list[dict[str, Any]]:
 def test_nothing_fires_in_an_hour_of_clean_traffic(shelf: Path, digits8: Data, tmp_path: Path) -> None:
     found = replay(shelf, digits8.test_x, digits8.test_x, seed=0)
 
-    verdict(found, tmp_path, [never_fired(60), *as_psi_py_says(found, 60)])
+    assert "SUCCESS" in verdict(found, tmp_path, [never_fired(60), *as_psi_py_says(found, 60)])
 
 
 @needs_promtool
@@ -132,4 +132,4 @@ def test_a_shift_in_the_second_half_fires_within_twelve_minutes(shelf: Path, dig
     found = replay(shelf, digits8.test_x, CHANGES[change](digits8.test_x), seed=0)
     fires = holds('count(ALERTS{alertname="VeletaDrift", alertstate="firing"}) > bool 0', 42)
 
-    verdict(found, tmp_path, [never_fired(30), fires, *as_psi_py_says(found, 37)])
+    assert "SUCCESS" in verdict(found, tmp_path, [never_fired(30), fires, *as_psi_py_says(found, 37)])

@@ -83,7 +83,9 @@ def test_quotes_hold_delimiters_newlines_and_quotes(path: Path) -> None:
 
 @pytest.mark.parametrize("compression", [None, "SNAPPY", "GZIP", "ZSTD"])
 def test_parquet(tmp_path: Path, compression: str | None) -> None:
-    is_people(load(write_parquet(tmp_path / "people.parquet", PEOPLE, compression=compression)))
+    dataset = load(write_parquet(tmp_path / "people.parquet", PEOPLE, compression=compression))
+    assert dataset.task == "regression"
+    is_people(dataset)
 
 
 def test_parquet_types(tmp_path: Path) -> None:
