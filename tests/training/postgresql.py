@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,8 +27,9 @@ def running(programs: Path, folder: Path) -> Iterator[str]:
     user = "nobody" if os.geteuid() == 0 else None
     if user:
         shutil.chown(folder, user)
-        for parent in folder.parents[:2]:
-            parent.chmod(parent.stat().st_mode | 0o011)
+        for parent in folder.relative_to(tempfile.gettempdir()).parents:
+            way = Path(tempfile.gettempdir()) / parent
+            way.chmod(way.stat().st_mode | 0o011)
     run = {"cwd": folder, "user": user, "check": True, "capture_output": True, "timeout": 120}
     data, options = str(folder / "data"), f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
     subprocess.run([programs / "initdb", "-D", data, "-U", "veleta", "-A", "trust", "--no-sync"], **run)  # type: ignore[call-overload]

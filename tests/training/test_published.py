@@ -66,7 +66,7 @@ def test_manifest_says_how_the_version_came_to_be(published: Published, split: S
     assert training.packages.keys() == {"keras", "tensorflow", "onnx", "onnxruntime", "numpy"}
     assert training.git_commit is None or re.fullmatch("[0-9a-f]{40}", training.git_commit)
     assert training.parent_version is None
-    assert training.verdicts == ()
+    assert {verdict.kind for verdict in training.verdicts} <= {"too-few-epochs"}, "of so short a training nothing else is to be said"
 
 
 def test_network_is_the_founding_one(network: Any) -> None:

@@ -121,6 +121,11 @@ def _opened(path: Path) -> Image.Image:
 
 def _check_classes(found: list[_Found], classes: list[str], folder: Path, skipped: dict[Path, str]) -> None:
     there = {image.label for image in found}
+    if not there:
+        raise DataError(
+            f"{folder} has neither the four idx files (train-images-idx3-ubyte …) nor PNG or JPEG files in a folder for each class; "
+            "give it one of the two"
+        )
     if absent := [name for label, name in enumerate(classes) if label not in there]:
         reason = next((f": {path.name} {why}" for path, why in skipped.items() if path.parent.name == absent[0]), "")
         raise DataError(f"the class {absent[0]!r} of {folder} has no image to learn from{reason}; give it PNG or JPEG files, or remove it")
