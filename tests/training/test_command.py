@@ -28,7 +28,7 @@ def everything_in(store: Path) -> list[str]:
     ("arguments", "words"),
     [
         (["--data", "numbers"], ["'numbers'", "digits, mnist, fashion-mnist"]),
-        (["--data", "."], ["train-images-idx3-ubyte", "a folder for each class"]),
+        (["--data", "monitoring"], ["train-images-idx3-ubyte", "a folder for each class"]),
         (["nowhere.toml"], ["nowhere.toml", "No such file"]),
         (["--set", "epoch=3"], ["'epoch'", "epochs"]),
         (["--set", "epochs=0"], ["epochs is 0"]),
