@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data import tables
 from training.data.idx import FILES, find, read_idx
 from training.data.names import safe_name
 from training.data.npz import from_npz
@@ -20,6 +19,7 @@ from training.data.wanted import Wanted
 from training.errors import DataError
 from training.quiet import load_keras_quietly, quiet_libraries
 
+_TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 _DEBIAN = Path("/usr/share/datasets")
 _DIGITS = tuple("0123456789")
 #: In the order of https://github.com/zalandoresearch/fashion-mnist#labels
@@ -36,11 +36,13 @@ def load(data: str, wanted: Wanted | None = None) -> DataSet:
         return _plain(_from_folder(path), wanted)
     if path.suffix.lower() == ".npz" and path.is_file():
         return from_npz(path, _without_target(wanted, data))
-    if path.suffix.lower() in tables.ENDINGS and path.is_file():
-        return tables.from_table(path, wanted)
+    if path.suffix.lower() in _TABLES and path.is_file():
+        from training.data.tables import from_table  # brings pandas: only where it is needed
+
+        return from_table(path, wanted)
     raise DataError(
         f"there is no data set and no folder {data!r}, and no such file that can be read; give one of {', '.join(NAMES)}, a folder of "
-        f"images by class, a folder with the four idx files of MNIST, or a file: .npz, {', '.join(tables.ENDINGS)}"
+        f"images by class, a folder with the four idx files of MNIST, or a file: .npz, {', '.join(_TABLES)}"
     )
 
 

@@ -27,7 +27,6 @@ from training.data.targets import guess, known_classes, labels, values
 from training.data.wanted import Wanted
 from training.errors import DataError
 
-ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 #: Different words up to which a column is one of categories, and their greatest length.
 _MOST_CATEGORIES = 100
 _LONGEST = 200
