@@ -6,14 +6,13 @@ import argparse
 import dataclasses
 import importlib.util
 import json
-import signal
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.commands import add_store, open_store
 from models.store import Published, Store, check_name
+from training import interruption
 from training.diagnose import configure_diagnose, diagnose
 from training.errors import TrainingError
 from training.runs.command import configure_runs, runs
@@ -72,7 +71,7 @@ def train(arguments: argparse.Namespace) -> None:
     name = check_name(arguments.name or dataset.name)
     if arguments.folds is not None:
         dataset.folds(arguments.folds, source.recipe.seed, source.recipe.max_rows)  # raises if they cannot be made
-    signal.signal(signal.SIGTERM, _stop)  # so that the temporary folders go, too
+    interruption.listen()
 
     load_keras_quietly(arguments.devices)
     from training.fitting.progress import Progress
@@ -107,10 +106,6 @@ def _need_the_extra() -> None:
     missing = [package for package in _NEEDED if importlib.util.find_spec(package) is None]
     if missing:
         raise TrainingError(f"{missing[0]} is not installed, which training needs; install the train extra: pip install 'veleta[train]'")
-
-
-def _stop(number: int, frame: Any) -> None:
-    sys.exit(128 + number)
 
 
 def _result(published: Published, store: Store, seconds: float) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from models.manifest import Dataset, Manifest, digest
 from models.store import Published, Store
+from training import interruption
 from training.compression.variants import shrink, write_variants
 from training.data.parts import DataSet, Divided, Problem, Split
 from training.diagnosis.attempt import diagnosed
@@ -137,9 +138,8 @@ def _train(
             write_card(work / "card.html", Card(numbered, source, dataset, history, tuning, scores, validated))
             return dataclasses.replace(numbered, files={file: digest(work / file) for file in _FILES})
 
+        interruption.check()
         published = store.publish(name, work, manifest)
-
-        # Record
         validation = evaluate(paths["fp32"], split.validation, classes)
         run.finish(published_result(published.manifest, "fp32", validation, scores["fp32"], split))
         return published

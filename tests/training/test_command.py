@@ -116,6 +116,23 @@ layers = [
     return path
 
 
+@pytest.mark.parametrize(("sent", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_a_stop_that_a_library_swallows_is_raised_again(sent: signal.Signals, raised: type[BaseException]) -> None:
+    script = f"""
+import contextlib, os
+from training import interruption
+interruption.listen()
+with contextlib.suppress(BaseException):
+    os.kill(os.getpid(), {int(sent)})
+try:
+    interruption.check()
+except BaseException as error:
+    print(type(error).__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{raised.__name__}\n"
+
+
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_killed_training_leaves_nothing(tiny: Path, tmp_path: Path, sent: signal.Signals) -> None:
     """Killed once it has begun to write the artifacts, which is when there is most to leave behind."""
