@@ -89,7 +89,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 def _announce(settings: Settings, published: Published) -> None:
     address = f"{'https' if settings.tls_cert else 'http'}://{settings.host}:{settings.port}"
     name, version = published.manifest.name, published.manifest.version
-    logs.tell(f"Veleta serves {name}/{version} on {address}  (Ctrl-C stops it). Draw a digit there, or try:")
+    logs.tell(f"Veleta serves {name}/{version} on {address}  (Ctrl-C stops it). Ask it there, or try:")
     if published.manifest.input.kind == "image":
         logs.tell(f"    curl -s {address}/samples/{name}/0.png | curl -s --data-binary @- {address}/predict")
     else:

@@ -22,6 +22,13 @@ _COLUMN = thing(
     {"name": TEXT, "missing": NUMBER, "unseen": {"type": ["number", "null"]}},
     text="Of a column of a table, the shares of rows without a value, and with a category that training did not know.",
 )
+_LABEL_AND_SHARE = {
+    "type": "array",
+    "items": {"type": ["string", "number"]},  # `prefixItems` would say which is which, but not every reader of 3.1 knows it
+    "minItems": 2,
+    "maxItems": 2,
+    "description": "A class and its probability.",
+}
 _SHARES = many({"type": ["number", "null"]})
 
 
@@ -148,7 +155,7 @@ TENSORFLOW: dict[str, Schema] = {
     ),
     "RowAnswers": thing({"predictions": many(ANYTHING, 1)}, text="Bare values of a single output, objects of several."),
     "ColumnAnswers": thing({"outputs": {"type": ["array", "object"]}}, text="A bare batch of a single output, an object of several."),
-    "Scores": thing({"results": many(many({"type": "array", "prefixItems": [TEXT, NUMBER], "minItems": 2, "maxItems": 2}), 1)}),
+    "Scores": thing({"results": many(many(_LABEL_AND_SHARE), 1)}),
     "Regressions": thing({"results": many(NUMBER, 1)}),
     "Frame": thing(
         {
