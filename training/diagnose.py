@@ -19,6 +19,8 @@ from training.runs.record import Record
 from training.runs.run import Plan, Result
 
 if TYPE_CHECKING:  # it loads Keras
+    from monitoring.arrays import FloatArray
+    from training.data.parts import Part
     from training.diagnosis.repair import Trial
 
 _ROUNDS = 6
@@ -69,10 +71,10 @@ def diagnose(arguments: argparse.Namespace) -> None:
     data = Dataset(dataset.name, dataset.sha256, split.rows())
 
     def repairer(words: str, rounds: int) -> Repairer:
-        noted = _Noted(Record.of(store.root), dataset.name, source, data, words)
+        noted = _Noted(Record.of(store.root), dataset.name, source, data, split.problem.classes, words)
 
-        def note(trial: Trial) -> None:
-            noted.trial(trial)
+        def note(trial: Trial, answers: FloatArray | None, part: Part) -> None:
+            noted.trial(trial, answers, part)
             progress.say(f"{words}{trial}")
 
         return Repairer(split.problem, progress.heard_by(noted), note, rounds)
@@ -96,27 +98,29 @@ def diagnose(arguments: argparse.Namespace) -> None:
 class _Noted:
     """Hears the epochs of a trial, and records it as a run once it is over. `words` go before what it changed."""
 
-    def __init__(self, record: Record, name: str, source: Source, data: Dataset, words: str) -> None:
-        self._record, self._name, self._source, self._data, self._words = record, name, source, data, words
+    def __init__(self, record: Record, name: str, source: Source, data: Dataset, classes: tuple[str, ...], words: str) -> None:
+        self._record, self._name, self._source, self._data, self._classes, self._words = record, name, source, data, classes, words
         self._epochs: list[tuple[str, int, dict[str, float]]] = []
         self._runs: dict[int, int] = {}
 
     def epoch(self, what: str, epoch: int, figures: Mapping[str, float]) -> None:
         self._epochs.append((what, epoch, dict(figures)))
 
-    def trial(self, trial: Trial) -> None:
+    def trial(self, trial: Trial, answers: FloatArray | None, part: Part) -> None:
         parent = None if trial.parent is None else self._runs[trial.parent]
         change = f"{self._words}{trial.change}" + (f" (for {trial.reason})" if trial.reason else "")
         recipe, source = trial.recipe.to_dict(), self._source
         with self._record.start(Plan("remedy", self._name, source.name, recipe, source.reasons, self._data, parent, change)) as run:
             for epoch in self._epochs:
                 run.epoch(*epoch)
-            facts = {
-                "validation": round(trial.validation, 6),
-                "found": list(trial.found),
-                "kept": trial.kept,
-                "proof": str(trial.proof or ""),
-            }
-            run.finish(Result(facts=facts))
+            run.finish(self._result(trial, answers, part))
         self._runs[trial.number] = run.id
         self._epochs.clear()
+
+    def _result(self, trial: Trial, answers: FloatArray | None, part: Part) -> Result:
+        from training.runs.outcome import validation_result  # loads ONNX Runtime
+
+        facts = {"found": list(trial.found), "kept": trial.kept, "proof": str(trial.proof or "")}
+        if answers is None or not self._classes:
+            return Result(facts=facts | {"validation": round(trial.validation, 6)})
+        return validation_result(answers, part, self._classes, None, **facts)

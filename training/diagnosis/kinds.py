@@ -59,7 +59,7 @@ KINDS: dict[str, Kind] = {
     "learning-rate-too-low": Kind("warning", "Take ten times the learning rate, or ask for it: learning_rate = find."),
     # what comes out
     "network-too-small": Kind("warning", "Give the layer more units: at least as many as there are classes, better ten times that."),
-    "batch-too-large": Kind("warning", "Take batch_size = 32: there are too few updates in an epoch."),
+    "batch-too-large": Kind("warning", "Take a smaller batch, as 32, or more epochs: the weights are updated too seldom."),
     "too-few-epochs": Kind("warning", "Train longer: the loss is still falling."),
     "overfitting": Kind("warning", "Hold the network back: dropout, augmentation, weight decay, a smaller network, or more rows."),
     "underfitting": Kind("warning", "Look further: the rows are told worse than by their nearest neighbours, and no cause was found."),

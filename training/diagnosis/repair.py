@@ -53,6 +53,9 @@ class Trial:
         return f"{self.number}. {what}: validation {self.validation:.4f}{fate}"
 
 
+Note = Callable[[Trial, FloatArray | None, Part], None]
+
+
 @dataclass(frozen=True)
 class Repair:
     """What was tried and what came of it. Scores and proof are on the test rows, of the first network against the last one kept."""
@@ -77,11 +80,11 @@ class _State:
 
 
 class Repairer:
-    """Trains and compares for one problem. `note` hears of each trial as it is done."""
+    """Trains and compares for one problem. `note` hears of each trial as it is done, of its answers (None if it has none) and of the
+    rows that they are to.
+    """
 
-    def __init__(
-        self, problem: Problem, progress: Progress, note: Callable[[Trial], None] = lambda trial: None, rounds: int = ROUNDS
-    ) -> None:
+    def __init__(self, problem: Problem, progress: Progress, note: Note = lambda trial, answers, part: None, rounds: int = ROUNDS) -> None:
         self._problem, self._progress, self._note, self._rounds = problem, progress, note, rounds
         self.trials: list[Trial] = []
 
@@ -128,7 +131,7 @@ class Repairer:
         try:
             made = diagnosed(recipe, self._problem, split, self._progress, remedy.change, aloud=False)
         except RecipeError:  # a remedy may ask for what this network cannot have: augmentation of a table, say
-            self._keep(trial)
+            self._keep(trial, None, split.validation)
             return best
         if split is not best.split:  # other rows judge it, and they are what was wanted
             return self._state(dataclasses.replace(trial, kept=True, found=_kinds(made)), made, split)
@@ -141,11 +144,11 @@ class Repairer:
     def _state(self, trial: Trial, made: Diagnosed, split: Split, answers: FloatArray | None = None) -> _State:
         answers = answers_of(made, split.validation) if answers is None else answers
         told = 0.0 if answers is None else score(answers, split.validation.y, self._problem)
-        return _State(self._keep(dataclasses.replace(trial, validation=told)), made, split, answers)
+        return _State(self._keep(dataclasses.replace(trial, validation=told), answers, split.validation), made, split, answers)
 
-    def _keep(self, trial: Trial) -> Trial:
+    def _keep(self, trial: Trial, answers: FloatArray | None, part: Part) -> Trial:
         self.trials.append(trial)
-        self._note(trial)
+        self._note(trial, answers, part)
         return trial
 
     def _compare(self, first: FloatArray | None, second: FloatArray | None, part: Part) -> Proof:

@@ -33,7 +33,7 @@ def published_result(manifest: Manifest, network: str, validation: Score | Value
     )
 
 
-def validation_result(probabilities: FloatArray, part: Part, classes: tuple[str, ...], parameters: int, **facts: Any) -> Result:
+def validation_result(probabilities: FloatArray, part: Part, classes: tuple[str, ...], parameters: int | None, **facts: Any) -> Result:
     """Of an attempt that is judged on the validation rows alone. `probabilities` are (n, classes)."""
     predicted = probabilities.argmax(axis=1)
     right = predicted == part.y
