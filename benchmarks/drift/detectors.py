@@ -6,6 +6,7 @@ half-lives have in Veleta's average; so a strong shift is found by the short win
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -54,7 +55,7 @@ class Veleta:
         return found[None]
 
 
-class Windowed:
+class Windowed(ABC):
     """A statistic of the rows in a sliding window against those of the reference."""
 
     name = ""
@@ -75,9 +76,9 @@ class Windowed:
                     break
         return found
 
+    @abstractmethod
     def prepare(self, deployment: Deployment, after: Answered) -> Statistic:
         """What gives for rows (ticks, n) and a window of so many ticks the statistic (ticks - length + 1,) at the end of each window."""
-        raise NotImplementedError
 
 
 class Statistic(Protocol):

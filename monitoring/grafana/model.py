@@ -100,6 +100,30 @@ def _accuracy() -> list[object]:
             "percentunit",
             {"coverage, {{window}}": f"sum by (window) (variant:veleta_label_coverage:ratio{{{VARIANT}}})"},
         ),
+        *_by_class(),
+        buckets(
+            "How late labels come",
+            "From the prediction to its label.",
+            "s",
+            f"sum by (le) (increase(veleta_label_delay_seconds_bucket{{{VARIANT}}}[$__rate_interval]))",
+        ),
+        lines(
+            "Labels by what came of them",
+            "All models of the job. unknown: another secret; conflict: two labels for one prediction; expired: later than --label-days.",
+            "cps",
+            {"{{result}}": f"sum by (result) (rate(veleta_feedback_total{{{JOB}}}[$__rate_interval]))"},
+        ),
+        lines(
+            "Calibration error",
+            "How far confidence and accuracy are apart. Large: do not decide by the confidence.",
+            "percentunit",
+            {"{{window}}": f"max by (window) (veleta_calibration_error_ratio{{{VARIANT}}})"},
+        ),
+    ]
+
+
+def _by_class() -> list[object]:
+    return [
         matrix(
             "Confusion, last 24 hours",
             "Rows: what it was. Columns: what the model said.",
@@ -121,24 +145,6 @@ def _accuracy() -> list[object]:
             {"{{class}}": f"{_outcomes('tp')} / ({_outcomes('tp|fp')} > 0)"},
             6,
         ).height(10),
-        buckets(
-            "How late labels come",
-            "From the prediction to its label.",
-            "s",
-            f"sum by (le) (increase(veleta_label_delay_seconds_bucket{{{VARIANT}}}[$__rate_interval]))",
-        ),
-        lines(
-            "Labels by what came of them",
-            "All models of the job. unknown: another secret; conflict: two labels for one prediction; expired: later than --label-days.",
-            "cps",
-            {"{{result}}": f"sum by (result) (rate(veleta_feedback_total{{{JOB}}}[$__rate_interval]))"},
-        ),
-        lines(
-            "Calibration error",
-            "How far confidence and accuracy are apart. Large: do not decide by the confidence.",
-            "percentunit",
-            {"{{window}}": f"max by (window) (veleta_calibration_error_ratio{{{VARIANT}}})"},
-        ),
     ]
 
 
