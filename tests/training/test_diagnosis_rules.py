@@ -11,7 +11,7 @@ import pytest
 
 from tests.training.diagnosis_facts import EPOCHS, activated, but, healthy, layer, traced
 from training.diagnosis.diagnose import diagnose
-from training.diagnosis.facts import Facts
+from training.diagnosis.facts import Curves, Facts
 from training.diagnosis.kinds import KINDS
 from training.diagnosis.measure.passes import effective_rank
 from training.diagnosis.measure.reference import reference
@@ -140,6 +140,23 @@ def test_what_is_unusual_but_does_no_harm_is_not_called_ill() -> None:
         layer("probabilities", activation="softmax", twins=1.0, deviation=0.0),
     )
     assert diagnose(but(facts, layers=layers)) == ()
+
+
+def test_a_narrow_layer_is_too_small_and_not_started_too_small() -> None:
+    """The spread of two weights says nothing of how they were drawn."""
+    facts = with_layer(units=1, inputs=2, deviation=0.005, ideal=0.8)(badly_told(healthy()))
+    named = [finding.kind for finding in diagnose(facts)]
+
+    assert named[0] == "network-too-small"
+    assert "weights-too-small" not in named
+
+
+def test_one_epoch_is_too_few_as_soon_as_the_loss_falls_at_all() -> None:
+    facts = badly_told(healthy())
+    curves = {field.name: getattr(facts.curves, field.name)[:1] for field in dataclasses.fields(type(facts.curves))}
+    facts = but(facts, settings__epochs=1, curves=Curves(**(curves | {"loss": np.array([2.25]), "fixed_loss": np.array([2.26])})))
+
+    assert [finding.kind for finding in diagnose(facts)] == ["too-few-epochs"]
 
 
 def test_every_kind_has_remedies_that_keep_a_recipe_whole() -> None:

@@ -51,6 +51,7 @@ KINDS: dict[str, Kind] = {
     # what is seen while it learns
     "learning-rate-too-high": Kind("error", "Take a tenth of the learning rate."),
     "exploding-gradient": Kind("error", "Clip the gradient: optimizer_arguments = { global_clipnorm = 1.0 }."),
+    "network-too-small": Kind("warning", "Give the layer more units: at least as many as there are classes, better ten times that."),
     "dead-units": Kind("warning", 'Revive the units: bias_initializer = "zeros", activation = "leaky_relu", a lower learning rate.'),
     "vanishing-gradient": Kind(
         "warning", 'Let the gradient through: activation = "relu" with "he_normal", BatchNormalization, fewer layers.'
@@ -58,7 +59,6 @@ KINDS: dict[str, Kind] = {
     "saturated-units": Kind("warning", "Keep the units off their limits: normalize the inputs, start with smaller weights."),
     "learning-rate-too-low": Kind("warning", "Take ten times the learning rate, or ask for it: learning_rate = find."),
     # what comes out
-    "network-too-small": Kind("warning", "Give the layer more units: at least as many as there are classes, better ten times that."),
     "batch-too-large": Kind("warning", "Take a smaller batch, as 32, or more epochs: the weights are updated too seldom."),
     "too-few-epochs": Kind("warning", "Train longer: the loss is still falling."),
     "overfitting": Kind("warning", "Hold the network back: dropout, augmentation, weight decay, a smaller network, or more rows."),

@@ -32,6 +32,7 @@ TWIN_SHARE = 0.99  # of the columns of a kernel that equal another: symmetry tha
 WEIGHTS_LARGE = 5.0  # deviation of a kernel by He's or Glorot's; Keras' own initializers stay within 3.4 of it. here
 WEIGHTS_LARGE_AND_LOUD = 2.5  # as above, where the loss starts far above ln C as well. here
 WEIGHTS_SMALL = 0.02  # as above
+LEAST_WEIGHTS = 16  # of a kernel: below, chance moves the deviation of its weights, 1/√(2n) of it, by more than a sixth
 START_LOSS = 2.0  # loss before the first update by ln C: TheDeepChecker's relative deviation of 1
 RECURRENT_GAIN = 3.0  # an orthogonal kernel stretches by 1, a Glorot one by about 1.3
 REACH_MARGIN = 0.05  # of the range of the targets that the output may miss at either end

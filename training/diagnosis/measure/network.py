@@ -92,7 +92,7 @@ def _facts(layer: Any, pretrained: bool) -> LayerFacts:
         name=layer.name,
         kind=layer.__class__.__name__,
         activation=activation_of(layer),
-        units=int(shape[-1]),
+        units=int(getattr(layer, "units", shape[-1])),  # a recurrent kernel has as many columns as gates times units
         inputs=int(np.prod(shape[:-1])),
         parameters=int(layer.count_params()),
         trainable=bool(layer.trainable),

@@ -48,8 +48,9 @@ def too_few_epochs(facts: Facts) -> Finding | None:
     if facts.end is None or curves is None or not len(curves.loss) or train_score(facts) > at.LEARNT:
         return None
     fell = max(_falling(facts), relative_fall(np.concatenate([[facts.start.loss], curves.loss])))
-    few = len(curves.loss) < at.LEAST_EPOCHS and fell > at.STILL_FALLING_FAST
-    if len(curves.loss) < facts.settings.epochs or not (few or (fell > at.STILL_FALLING and poor(facts))):
+    few = len(curves.loss) < at.LEAST_EPOCHS
+    enough = at.STILL_FALLING if not few else 0.0 if poor(facts) else at.STILL_FALLING_FAST
+    if len(curves.loss) < facts.settings.epochs or not fell > enough or not (few or poor(facts)):
         return None
     return found(
         "too-few-epochs",

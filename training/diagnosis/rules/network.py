@@ -76,7 +76,7 @@ def recurrent_weights_too_large(facts: Facts) -> Finding | None:
 
 
 def weights_too_large(facts: Facts) -> Finding | None:
-    ratios = {layer: _ratio(layer) for layer in _hidden(facts)}
+    ratios = {layer: _ratio(layer) for layer in _spreading(facts)}
     worst = max(ratios, key=lambda layer: ratios[layer], default=None)
     if worst is None:
         return None
@@ -87,11 +87,16 @@ def weights_too_large(facts: Facts) -> Finding | None:
 
 
 def weights_too_small(facts: Facts) -> Finding | None:
-    ratios = {layer: _ratio(layer) for layer in _hidden(facts) if layer.twins < at.TWIN_SHARE}
+    ratios = {layer: _ratio(layer) for layer in _spreading(facts) if layer.twins < at.TWIN_SHARE}
     worst = min(ratios, key=lambda layer: ratios[layer], default=None)
     if worst is None or ratios[worst] >= at.WEIGHTS_SMALL:
         return None
     return found("weights-too-small", f"{_spread(worst)}.", worst.name)
+
+
+def _spreading(facts: Facts) -> list[LayerFacts]:
+    """Hidden layers with enough weights for their spread to say how they were drawn."""
+    return [layer for layer in _hidden(facts) if layer.units * layer.inputs >= at.LEAST_WEIGHTS]
 
 
 def _ratio(layer: LayerFacts) -> float:
