@@ -44,9 +44,14 @@ def poor_on_training(facts: Facts) -> bool:
     return _short(facts, train_score(facts))
 
 
-def _short(facts: Facts, score: float) -> bool:
+def far_below(facts: Facts) -> bool:
+    """As poor, by so much that it cannot be the luck of the draw."""
+    return all(_short(facts, score, at.FAR_BELOW) for score in (train_score(facts), validation_score(facts)))
+
+
+def _short(facts: Facts, score: float, times: float = 1.0) -> bool:
     data = facts.data
-    margin = at.POOR if data.task == "classification" else at.POOR_R2
+    margin = times * (at.POOR if data.task == "classification" else at.POOR_R2)
     wanted = data.reference.best
     return not score >= wanted - margin - 2 * standard_error(wanted, data.validation_rows, data.task)  # NaN is poor
 

@@ -69,6 +69,7 @@ ALIKE = 1e-3  # deviation over rows by overall size: the layer says the same of 
 # The curves
 POOR = 0.03  # of accuracy below what neighbours or ridge regression reach, beside two standard errors. here
 POOR_R2 = 0.1  # as above, of R²
+FAR_BELOW = 3.0  # times that, where no cause is found: one healthy calibration run in fifty was poor. here
 TELLS_NOTHING_Z = 3.0  # standard errors above chance that a training score must have
 RISES = 1.5  # loss by that before the first update: SMD's 5 % in 10 steps fires on every warm-up. here
 STILL_FALLING = 0.05  # of the loss over the last tenth of the epochs (at least one): TheDeepChecker's least drop of a window

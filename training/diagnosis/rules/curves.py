@@ -11,7 +11,7 @@ from training.diagnosis.facts import Facts
 from training.diagnosis.finding import Finding
 from training.diagnosis.naming import found
 from training.diagnosis.rules import Rule
-from training.diagnosis.symptoms import poor, poor_on_training, relative_fall, train_score, validation_score
+from training.diagnosis.symptoms import far_below, poor, poor_on_training, relative_fall, train_score, validation_score
 
 
 def network_too_small(facts: Facts) -> Finding | None:
@@ -78,8 +78,8 @@ def overfitting(facts: Facts) -> Finding | None:
 
 
 def underfitting(facts: Facts) -> Finding | None:
-    """What is left when no cause was found: neighbours or ridge regression do better."""
-    if facts.end is None or not poor(facts):
+    """What is left when no cause was found: neighbours or ridge regression do far better."""
+    if facts.end is None or not far_below(facts):
         return None
     best = facts.data.reference.best
     return found(
