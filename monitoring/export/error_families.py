@@ -85,7 +85,7 @@ def _tested(shown: list[Exported]) -> Iterator[Metric]:
 
 def _promised(shown: list[Exported]) -> Iterator[Metric]:
     """What the intervals hold the truth in, and the rows that they were fitted on: few rows, and they may hold it less often."""
-    share = GaugeMetricFamily("veleta_reference_interval_coverage_ratio", "Share of the truths that intervals are made to hold", labels=MODEL)
+    share = GaugeMetricFamily("veleta_reference_interval_coverage_ratio", "Share of the truths that intervals should hold", labels=MODEL)
     rows = GaugeMetricFamily("veleta_reference_interval_rows", "Rows that the width of the intervals was fitted on", labels=MODEL)
     for one in shown:
         residuals = one.subject.reference.residuals
