@@ -96,13 +96,13 @@ def most(coverage: NDArray[Any], rows: NDArray[Any], fitted_on: int) -> NDArray[
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--signals", type=int, default=1000)
-    parser.add_argument("--models", type=int, default=400)
+    parser.add_argument("--models", type=int, default=1000)
     parser.add_argument("--days", type=float, default=2)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     steps, rng = round(asked.days * 86400 / STEP_SECONDS), np.random.default_rng(asked.seed)
     of_drift(rng, asked.signals, steps, asked.days)
-    of_errors(rng, asked.models, steps, asked.days)
+    of_errors(np.random.default_rng(asked.seed), asked.models, steps, asked.days)
 
 
 def of_drift(rng: np.random.Generator, signals: int, steps: int, days: float) -> None:
