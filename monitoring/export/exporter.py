@@ -113,16 +113,15 @@ def _references(shown: list[Exported]) -> Iterator[Metric]:
     ratio = GaugeMetricFamily("veleta_reference_bin_ratio", "Share of the reference in a bin", labels=[*MODEL, "signal", "bin"])
     rows = GaugeMetricFamily("veleta_reference_rows", "Rows of the reference", labels=MODEL)
     accuracy = GaugeMetricFamily("veleta_reference_accuracy_ratio", "Accuracy on the held-back test rows", labels=MODEL)
-    mae = GaugeMetricFamily("veleta_reference_mean_absolute_error", "Mean absolute error on the held-back test rows", labels=MODEL)
     for one in shown:
         reference, task = one.subject.reference, one.subject.task
         rows.add_metric(one.labels, reference.rows)
-        if task.tested:
-            {"accuracy": accuracy, "mae": mae}[task.measure].add_metric(one.labels, task.tested.value)
+        if task.tested and task.measure == "accuracy":
+            accuracy.add_metric(one.labels, task.tested.value)
         for signal, profile in reference.profiles.items():
             for number, count in enumerate(profile.counts):
                 ratio.add_metric([*one.labels, signal, str(number)], count / reference.rows)
-    yield from (ratio, rows, accuracy, mae)
+    yield from (ratio, rows, accuracy)
 
 
 def _counter(name: str, help_text: str, label: str, values: Iterable[str], counts: Iterable[float]) -> Metric:

@@ -36,6 +36,11 @@ def page(name: str, about: str, variables: list[dashboard.QueryVariable | dashbo
     return built
 
 
+def recorded(rule: str, window: str) -> str:
+    """What a rule has recorded of the chosen variant over a window."""
+    return f'sum({rule}{{{VARIANT}, window="{window}"}})'
+
+
 def found(name: str, label: str, query: str, several: bool = False) -> dashboard.QueryVariable:
     """A variable whose values Prometheus knows. The newest version comes first."""
     variable = dashboard.QueryVariable(name).label(label).datasource(SOURCE).query({"query": query, "refId": name})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from monitoring.grafana.layout import JOB, VARIANT, choice, found, page, which
+from monitoring.grafana.layout import JOB, VARIANT, choice, found, page, recorded, which
 from monitoring.grafana.panels import (
     GREEN,
     ORANGE,
@@ -20,16 +20,15 @@ from monitoring.grafana.panels import (
     shares,
     states,
 )
+from monitoring.grafana.values import TESTED_MAE, columns, errors
 
 TESTED = f"max(veleta_reference_accuracy_ratio{{{VARIANT}}})"
+#: What a panel says where there is nothing to show.
+_NO_CLASSES = "no labels of classes"
 #: PSI over its limit, from the counters of all replicas.
 PSI_OVER_LIMIT = (
     f'signal:veleta_signal_bin:psi{{{VARIANT}, window="$window"}} / signal:veleta_signal_bin:psi_limit{{{VARIANT}, window="$window"}}'
 )
-
-
-def _recorded(rule: str, window: str) -> str:
-    return f'sum({rule}{{{VARIANT}, window="{window}"}})'
 
 
 def _outcomes(outcomes: str) -> str:
@@ -40,26 +39,52 @@ def _now() -> list[object]:
     return [
         number(
             "Accuracy, last hour",
-            "Of the labels that arrived. Its interval is shown below.",
+            "Of the labels that arrived, where classes are answered. Its interval is shown below.",
             "percentunit",
-            _recorded("variant:veleta_accuracy:ratio", "1h"),
-            nothing="no labels",
+            recorded("variant:veleta_accuracy:ratio", "1h"),
+            nothing=_NO_CLASSES,
+            span=3,
         ),
-        number("Accuracy when tested", "On held-back rows, before it was published.", "percentunit", TESTED),
+        number(
+            "Accuracy when tested",
+            "On held-back rows, before it was published.",
+            "percentunit",
+            TESTED,
+            nothing="it answers values",
+            span=3,
+        ),
+        number(
+            "Mean error, last hour",
+            "Mean absolute error of the labels that arrived, where values are answered. Its interval is shown below.",
+            "none",
+            recorded("variant:veleta_absolute_error:mean", "1h"),
+            nothing="no labels of values",
+            span=3,
+        ),
+        number(
+            "Mean error when tested",
+            "Mean absolute error on held-back rows, before it was published.",
+            "none",
+            TESTED_MAE,
+            nothing="it answers classes",
+            span=3,
+        ),
         number(
             "Labelled, last 24 hours",
             "Labels for each prediction made.",
             "percentunit",
-            _recorded("variant:veleta_label_coverage:ratio", "24h"),
+            recorded("variant:veleta_label_coverage:ratio", "24h"),
             nothing="no predictions",
+            span=3,
         ),
-        number("Rows answered", "Per second.", "cps", f"sum(rate(veleta_predictions_total{{{VARIANT}}}[$__rate_interval]))"),
+        number("Rows answered", "Per second.", "cps", f"sum(rate(veleta_predictions_total{{{VARIANT}}}[$__rate_interval]))", span=3),
         number(
             "Signals over their limit",
             "Of the window chosen above. One for a moment is chance; several, or one that stays, is drift.",
             "none",
             f"count({PSI_OVER_LIMIT} > 1) or 0 * count({PSI_OVER_LIMIT})",
             {1: YELLOW, 3: RED},
+            span=3,
         ),
         number(
             "Change began",
@@ -68,6 +93,7 @@ def _now() -> list[object]:
             f"1000 * min(veleta_drift_alarm_timestamp_seconds{{{VARIANT}}})",
             {1: RED},
             "no alarm",
+            span=3,
         ),
     ]
 
@@ -79,11 +105,12 @@ def _accuracy() -> list[object]:
             "With its 95 % Wilson interval: few labels, wide interval. It is the accuracy of the traffic if labels come for a random part.",
             "percentunit",
             {
-                "accuracy": _recorded("variant:veleta_accuracy:ratio", "1h"),
-                "lower": _recorded("variant:veleta_accuracy_lower:ratio", "1h"),
-                "upper": _recorded("variant:veleta_accuracy_upper:ratio", "1h"),
+                "accuracy": recorded("variant:veleta_accuracy:ratio", "1h"),
+                "lower": recorded("variant:veleta_accuracy_lower:ratio", "1h"),
+                "upper": recorded("variant:veleta_accuracy_upper:ratio", "1h"),
                 "when tested": TESTED,
             },
+            nothing=_NO_CLASSES,
         ),
         lines(
             "Accuracy estimated without labels, last hour",
@@ -93,32 +120,16 @@ def _accuracy() -> list[object]:
                 "{{method}}": f'avg by (method) (veleta_accuracy_estimated_ratio{{{VARIANT}, window="1h"}})',
                 "when tested": TESTED,
             },
-        ),
-        lines(
-            "Labels",
-            "Of the predictions made in the window; and labels that were refused.",
-            "percentunit",
-            {"coverage, {{window}}": f"sum by (window) (variant:veleta_label_coverage:ratio{{{VARIANT}}})"},
-        ),
-        *_by_class(),
-        buckets(
-            "How late labels come",
-            "From the prediction to its label.",
-            "s",
-            f"sum by (le) (increase(veleta_label_delay_seconds_bucket{{{VARIANT}}}[$__rate_interval]))",
-        ),
-        lines(
-            "Labels by what came of them",
-            "All models of the job. unknown: another secret; conflict: two labels for one prediction; expired: later than --label-days.",
-            "cps",
-            {"{{result}}": f"sum by (result) (rate(veleta_feedback_total{{{JOB}}}[$__rate_interval]))"},
+            nothing="no predictions, or it answers values",
         ),
         lines(
             "Calibration error",
             "How far confidence and accuracy are apart. Large: do not decide by the confidence.",
             "percentunit",
             {"{{window}}": f"max by (window) (veleta_calibration_error_ratio{{{VARIANT}}})"},
+            nothing=_NO_CLASSES,
         ),
+        *_by_class(),
     ]
 
 
@@ -145,6 +156,29 @@ def _by_class() -> list[object]:
             {"{{class}}": f"{_outcomes('tp')} / ({_outcomes('tp|fp')} > 0)"},
             6,
         ).height(10),
+    ]
+
+
+def _labels() -> list[object]:
+    return [
+        lines(
+            "Labels",
+            "Of the predictions made in the window; and labels that were refused.",
+            "percentunit",
+            {"coverage, {{window}}": f"sum by (window) (variant:veleta_label_coverage:ratio{{{VARIANT}}})"},
+        ),
+        buckets(
+            "How late labels come",
+            "From the prediction to its label.",
+            "s",
+            f"sum by (le) (increase(veleta_label_delay_seconds_bucket{{{VARIANT}}}[$__rate_interval]))",
+        ),
+        lines(
+            "Labels by what came of them",
+            "All models of the job. unknown: another secret; conflict: two labels for one prediction; expired: later than --label-days.",
+            "cps",
+            {"{{result}}": f"sum by (result) (rate(veleta_feedback_total{{{JOB}}}[$__rate_interval]))"},
+        ),
     ]
 
 
@@ -235,6 +269,14 @@ def _data() -> list[object]:
 def model() -> Dashboard:
     signals = found("signal", "Signal", f"label_values(veleta_reference_bin_ratio{{{VARIANT}}}, signal)")
     variables = [*which(several=False), choice("window", "Window", ["10m", "1h", "24h"], "1h"), signals]
-    about = "Accuracy with its interval, with and without labels; drift against the reference; what comes in and what is answered."
-    rows = {"Now": _now(), "Accuracy": _accuracy(), "Drift": _drift(), "Inputs and answers": _data()}
+    about = "How right it is, with intervals; drift against the reference; what comes in and what is answered."
+    rows = {
+        "Now": _now(),
+        "Accuracy, of models that answer classes": _accuracy(),
+        "Errors, of models that answer values": errors(),
+        "Labels": _labels(),
+        "Drift": _drift(),
+        "Inputs and answers": _data(),
+        "Columns, of models that take tables": columns(),
+    }
     return page("model", about, variables, rows)

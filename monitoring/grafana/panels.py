@@ -46,16 +46,20 @@ Drawn = TypeVar(
 )
 
 
-def number(title: str, what: str, unit: str, query: str, steps: Steps | None = None, nothing: str = "not enough data") -> stat.Panel:
+def number(
+    title: str, what: str, unit: str, query: str, steps: Steps | None = None, nothing: str = "not enough data", span: int = 4
+) -> stat.Panel:
     """The value of now, large; `steps` colours it from each value on, and `nothing` is written where there is no data."""
-    panel = _asked(stat.Panel(), title, what, unit, {}).height(_LOW).span(4).no_value(nothing)
+    panel = _asked(stat.Panel(), title, what, unit, {}, nothing).height(_LOW).span(span)
     panel = panel.with_target(_query("A", "", query).instant()).graph_mode(shapes.BigValueGraphMode.NONE)
     return panel.thresholds(_thresholds(steps or {}, BLUE if not steps else GREEN)).color_scheme(_by_thresholds())
 
 
-def lines(title: str, what: str, unit: str, queries: Queries, span: int = 8, steps: Steps | None = None) -> timeseries.Panel:
+def lines(
+    title: str, what: str, unit: str, queries: Queries, span: int = 8, steps: Steps | None = None, nothing: str | None = None
+) -> timeseries.Panel:
     """Values over time; `steps` are drawn as lines."""
-    panel = _asked(timeseries.Panel(), title, what, unit, queries).height(_HIGH).span(span)
+    panel = _asked(timeseries.Panel(), title, what, unit, queries, nothing).height(_HIGH).span(span)
     panel = panel.fill_opacity(5).show_points(shapes.VisibilityMode.NEVER).legend(_legend()).tooltip(_tooltip())
     if steps:
         style = common.GraphThresholdsStyleConfig().mode(shapes.GraphThresholdsStyleMode.DASHED)
@@ -69,9 +73,11 @@ def shares(title: str, what: str, queries: Queries, span: int = 8) -> timeseries
     return lines(title, what, "percentunit", queries, span).stacking(stacked).fill_opacity(60).line_width(0)
 
 
-def shades(title: str, what: str, query: Queries, unit: str, steps: Steps, span: int = 12) -> statushistory.Panel:
+def shades(
+    title: str, what: str, query: Queries, unit: str, steps: Steps, span: int = 12, nothing: str | None = None
+) -> statushistory.Panel:
     """One row for each series, coloured by its value at each time."""
-    panel = _asked(statushistory.Panel(), title, what, unit, query).height(10).span(span)
+    panel = _asked(statushistory.Panel(), title, what, unit, query, nothing).height(10).span(span)
     panel = panel.thresholds(_thresholds(steps, GREEN)).color_scheme(_by_thresholds()).show_value(shapes.VisibilityMode.NEVER)
     return panel.legend(_legend()).decimals(2).max_data_points(120)
 
@@ -129,8 +135,10 @@ def listed(title: str, what: str, query: str, labels: Mapping[str, str], span: i
     )
 
 
-def _asked(panel: Drawn, title: str, what: str, unit: str, queries: Queries) -> Drawn:
+def _asked(panel: Drawn, title: str, what: str, unit: str, queries: Queries, nothing: str | None = None) -> Drawn:
+    """What all panels have; `nothing` is what it says where there is no data, if that is not "No data"."""
     panel = panel.title(title).description(what).unit(unit).datasource(SOURCE)
+    panel = panel.no_value(nothing) if nothing else panel
     for ref, (legend, query) in zip("ABCDEFGH", queries.items(), strict=False):
         panel = panel.with_target(_query(ref, legend, query))
     return panel

@@ -1,5 +1,7 @@
 """The shipped rules and dashboards with a real Prometheus that scrapes a real server under traffic: clean first, then shifted.
 
+The server has a model of classes and one of values; the images of the one are changed, and the labels of the other.
+
 Windows and waits of the rules are divided by 60 (`tests.live_prometheus.compressed`), so that ten minutes last ten seconds.
 """
 
@@ -34,22 +36,30 @@ ABOUT_THE_MACHINE = {"VeletaBudgetBurnsFast", "VeletaBudgetBurns", "VeletaDown",
 DASHBOARDS = sorted((ROOT / "monitoring" / "grafana" / "dashboards").glob("*.json"))
 #: Panels that are empty as long as nothing is wrong.
 EMPTY_WHEN_WELL = {"Change began"}
-#: What Grafana puts in for variables.
+#: Rows and panels that are of no use to a model of the other kind.
+FOR_CLASSES = {"Accuracy, of models that answer classes", "Accuracy, last hour", "Accuracy when tested"}
+FOR_VALUES = {
+    "Errors, of models that answer values", "Columns, of models that take tables", "Mean error, last hour", "Mean error when tested",
+}  # fmt: skip
+#: What Grafana puts in for variables, and what is not looked at of that model.
 CHOSEN = {
     "job": "veleta", "model": "digits8", "version": "1", "variant": "int8", "window": "10m", "signal": "ink",
     "__rate_interval": "5s", "__range": "1m",
 }  # fmt: skip
+SHOWN = {"digits8": (CHOSEN, FOR_VALUES), "diabetes": (CHOSEN | {"model": "diabetes", "signal": "column:bmi"}, FOR_CLASSES)}
 
 
 class Traffic:
-    """Held-back images, drawn again with a seed, predicted and labelled some hundred a second, changed by what `change` says.
+    """Held-back images and patients, drawn again with a seed, predicted and labelled some hundred a second; the images changed by what
+    `change` says, the true values of the patients by `more`.
 
     And now and then somebody asks for a page that is not there.
     """
 
-    def __init__(self, url: str, data: Data) -> None:
+    def __init__(self, url: str, images: Data, patients: Data) -> None:
         self.change: Callable[[NDArray[Any]], NDArray[Any]] = lambda images: images
-        self._url, self._data, self._rng = url, data, np.random.default_rng(0)
+        self.more = 0.0
+        self._url, self._images, self._patients, self._rng = url, images, patients, np.random.default_rng(0)
         self._session, self._stop = requests.Session(), threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -60,26 +70,31 @@ class Traffic:
 
     def _run(self) -> None:
         while not self._stop.wait(0.1):
-            drawn = self._rng.integers(len(self._data.test_x), size=40)
-            instances = self.change(self._data.test_x[drawn]).tolist()
-            answers = self._session.post(f"{self._url}/predict", json={"instances": instances}, timeout=30).json()["predictions"]
-            truth = [self._data.classes[number] for number in self._data.test_y[drawn]]
-            labels = [{"id": answer["id"], "label": label} for answer, label in zip(answers, truth, strict=True)]
-            self._session.post(f"{self._url}/feedback", json={"feedback": labels}, timeout=30)
+            drawn = self._rng.integers(len(self._images.test_x), size=40)
+            truth = [self._images.classes[number] for number in self._images.test_y[drawn]]
+            self._ask_and_tell("digits8", self.change(self._images.test_x[drawn]).tolist(), truth)
+            drawn = self._rng.integers(len(self._patients.tests), size=20)
+            self._ask_and_tell("diabetes", [self._patients.tests[i] for i in drawn], (self._patients.test_y[drawn] + self.more).tolist())
             self._session.get(f"{self._url}/no-such-page", timeout=30)
+
+    def _ask_and_tell(self, model: str, instances: list[Any], truth: list[Any]) -> None:
+        answers = self._session.post(f"{self._url}/predict/{model}", json={"instances": instances}, timeout=30).json()["predictions"]
+        labels = [{"id": answer["id"], "label": label} for answer, label in zip(answers, truth, strict=True)]
+        self._session.post(f"{self._url}/feedback", json={"feedback": labels}, timeout=30)
 
 
 @pytest.fixture(scope="module")
-def clean_server(shelf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+def clean_server(shelf: Path, other_shelf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     root = tmp_path_factory.mktemp("watched") / "store"
-    shutil.copytree(shelf, root)
+    shutil.copytree(shelf / "digits8", root / "digits8")
+    shutil.copytree(other_shelf / "diabetes", root / "diabetes")
     with running(root, "--workers", "2", "--tick-seconds", "0.5") as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def traffic(clean_server: LiveServer, digits8: Data) -> Iterator[Traffic]:
-    found = Traffic(clean_server.url, digits8)
+def traffic(clean_server: LiveServer, digits8: Data, patients: Data) -> Iterator[Traffic]:
+    found = Traffic(clean_server.url, digits8, patients)
     yield found
     found.stop()
 
@@ -92,12 +107,14 @@ def prometheus(clean_server: LiveServer, traffic: Traffic, tmp_path_factory: pyt
         yield found
 
 
-def queries(path: Path) -> list[tuple[str, str]]:
-    """Title and query of every target of every panel, with the variables put in."""
-    found = []
+def queries(path: Path, model: str) -> list[tuple[str, str]]:
+    """Title and query of every target of every panel that is of use to a model, with the variables put in."""
+    chosen, left_out = SHOWN[model]
+    found, row = [], ""
     for panel in json.loads(path.read_text(encoding="utf-8"))["panels"]:
-        for target in panel.get("targets", []):
-            found.append((panel["title"], re.sub(r"\$(\w+)", lambda name: CHOSEN[name[1]], target["expr"])))
+        row = panel["title"] if panel["type"] == "row" else row
+        for target in panel.get("targets", []) if not {row, panel["title"]} & left_out else []:
+            found.append((panel["title"], re.sub(r"\$(\w+)", lambda name: chosen[name[1]], target["expr"])))
     return found
 
 
@@ -109,14 +126,39 @@ def test_nothing_fires_on_clean_traffic_and_every_rule_can_be_evaluated(promethe
     assert len(prometheus.query('signal:veleta_signal_bin:psi{window="10m"}')) >= 10
 
 
+@pytest.mark.parametrize("model", SHOWN)
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
-def test_every_panel_shows_something(prometheus: LivePrometheus, path: Path) -> None:
-    asked = list(queries(path))
+def test_every_panel_shows_something(prometheus: LivePrometheus, path: Path, model: str) -> None:
+    asked = queries(path, model)
     assert len(asked) >= 10
     for title, query in asked:
         found = prometheus.query(query)
         if not found and title not in EMPTY_WHEN_WELL:  # a scrape was missed: the next one has it
             wait_for(lambda query=query: prometheus.query(query), 30, lambda title=title, query=query: f"{title}: {query}")
+
+
+def test_what_is_left_out_for_one_model_is_in_the_dashboard() -> None:
+    titles = {panel["title"] for path in DASHBOARDS for panel in json.loads(path.read_text(encoding="utf-8"))["panels"]}
+
+    assert titles >= FOR_CLASSES | FOR_VALUES
+
+
+def test_errors_are_those_of_the_server(prometheus: LivePrometheus, clean_server: LiveServer) -> None:
+    """But for the labels since the last scrape. All labels came within ten minutes, and within the day of the rules."""
+    for rule, metric in (
+        ("absolute_error{}:mean", "veleta_mean_absolute_error{}"),
+        ("squared_error{}:root_mean", "veleta_root_mean_squared_error{}"),
+        ("interval_coverage{}:ratio", "veleta_interval_coverage{}_ratio"),
+    ):
+        for end in ("", "_lower", "_upper"):
+            (recorded,) = prometheus.query(f'variant:veleta_{rule.format(end)}{{model="diabetes", window="24h"}}')
+            assert float(recorded["value"][1]) == pytest.approx(clean_server.metrics()[key(metric.format(end), "10m")], rel=0.1)
+    (growth,) = prometheus.query('variant:veleta_absolute_error_growth:ratio{model="diabetes", window="24h"}')
+    assert -0.5 < float(growth["value"][1]) < 0
+
+
+def key(metric: str, window: str) -> str:
+    return f'{metric}{{model="diabetes",variant="int8",version="1",window="{window}"}}'
 
 
 def test_what_variables_are_chosen_from_is_there(prometheus: LivePrometheus) -> None:
@@ -144,11 +186,17 @@ def test_a_scrape_passes_promtool_and_its_size_does_not_grow(prometheus: LivePro
 
 def test_a_shift_is_found_firing_by_its_alerts(prometheus: LivePrometheus, traffic: Traffic) -> None:
     traffic.change = lambda images: 255 - images
-    expected = {"VeletaDrift", "VeletaDriftAlarm", "VeletaAccuracyCollapsed"}
-    wait_for(lambda: expected <= {alert["alertname"] for alert in prometheus.firing()}, 90, prometheus.log)
-    wait_for(lambda: expected <= {alert["labels"]["alertname"] for alert in prometheus.notified()}, 30, prometheus.log)
+    traffic.more = 300.0
+    expected = {
+        ("VeletaDrift", "digits8"), ("VeletaDriftAlarm", "digits8"), ("VeletaAccuracyCollapsed", "digits8"),
+        ("VeletaErrorGrown", "diabetes"), ("VeletaErrorSoared", "diabetes"),
+    }  # fmt: skip
+    wait_for(lambda: expected <= {(alert["alertname"], alert.get("model")) for alert in prometheus.firing()}, 90, prometheus.log)
+    told = lambda: {(alert["labels"]["alertname"], alert["labels"].get("model")) for alert in prometheus.notified()}  # noqa: E731
+    wait_for(lambda: expected <= told(), 30, prometheus.log)
 
     wait_for(lambda: {"mean", "ink"} <= {alert.get("signal") for alert in prometheus.firing()}, 30, prometheus.log)
-    pages = [alert for alert in prometheus.notified() if alert["labels"]["alertname"] == "VeletaAccuracyCollapsed"]
+    paged = {"VeletaAccuracyCollapsed", "VeletaErrorSoared"}
+    pages = [alert for alert in prometheus.notified() if alert["labels"]["alertname"] in paged]
     assert {receiver["name"] for alert in pages for receiver in alert["receivers"]} == {"pages"}
     assert prometheus.query('veleta_drift_alarm_timestamp_seconds{model="digits8"}')

@@ -198,7 +198,14 @@ def test_errors_are_scikit_learns_whatever_the_window_and_after_a_restart(
     rows = exported[key("veleta_label_delay_seconds_count")]
     assert exported[key("veleta_absolute_error_total")] / rows == pytest.approx(oracle["mae"], rel=1e-5)
     assert math.sqrt(exported[key("veleta_squared_error_total")] / rows) == pytest.approx(oracle["rmse"], rel=1e-5)
+    assert exported[key("veleta_fourth_power_error_total")] == pytest.approx(float(np.sum((values - truth) ** 4)), rel=1e-4)
     assert exported[key("veleta_interval_hits_total")] / rows == pytest.approx(oracle["coverage"])
+    tested = Store(other_shelf).open("diabetes").manifest.variant("int8").metrics
+    for metric, name in (("mae", "mean_absolute_error"), ("rmse", "root_mean_squared_error")):
+        ends = [exported[key(f"veleta_reference_{name}{end}")] for end in ("", "_lower", "_upper")]
+        assert ends == [tested[metric].value, tested[metric].lower, tested[metric].upper]
+    assert exported[key("veleta_reference_interval_coverage_ratio")] == 0.95
+    assert exported[key("veleta_reference_interval_rows")] == len(patients.validation[1])
     assert exported[key("veleta_predictions_total", **{"class": ""})] == len(labels)
     missing = np.mean([row["bmi"] is None for row in patients.tests])
     assert exported[key("veleta_column_missing_ratio", column="bmi", window="24h")] == pytest.approx(missing)

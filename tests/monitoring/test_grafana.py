@@ -77,3 +77,17 @@ def test_data_source_model_version_and_variant_can_be_chosen(path: Path) -> None
     listed = json.loads(path.read_text(encoding="utf-8"))["templating"]["list"]
 
     assert [variable["name"] for variable in listed[:5]] == ["datasource", "job", "model", "version", "variant"]
+
+
+def test_what_is_of_no_use_to_some_models_says_so_where_it_is_empty() -> None:
+    row, said = "", {}
+    for panel in panels(FOLDER / "model.json"):
+        row = panel["title"] if panel["type"] == "row" else row
+        if "of models that" in row and panel["type"] in ("timeseries", "status-history"):
+            said.setdefault(row, set()).add(panel["fieldConfig"]["defaults"].get("noValue"))
+
+    assert said == {
+        "Accuracy, of models that answer classes": {"no labels of classes", "no predictions, or it answers values"},
+        "Errors, of models that answer values": {"fewer than 50 labels, or it answers classes"},
+        "Columns, of models that take tables": {"no rows, or it takes no tables"},
+    }
