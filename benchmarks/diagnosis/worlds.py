@@ -90,9 +90,9 @@ def _mpg() -> World:
     from mlxtend.data import autompg_data
 
     x, y = autompg_data()
-    whole = np.isfinite(x).all(axis=1)
+    numbers = x[:, np.isfinite(x).all(axis=0)]  # the last column has no number in any row: it stands for the name of the car
     thirds = np.searchsorted(np.quantile(y, [1 / 3, 2 / 3]), y)
-    return _table(x[whole], thirds[whole].astype(np.int64), ("thirsty", "middling", "thrifty"))
+    return _table(numbers, thirds.astype(np.int64), ("thirsty", "middling", "thrifty"))
 
 
 def _pixels() -> World:
