@@ -12,12 +12,16 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.diagnosis.cases import GROUPS, HEALTHY, Case, cases, short_cases
 from training.quiet import load_keras_quietly
+
+if TYPE_CHECKING:
+    from benchmarks.diagnosis.judged import Judged
+    from benchmarks.diagnosis.run import Outcome
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -47,7 +51,8 @@ def confusion(chosen: Sequence[Case], calibrate: bool = False) -> dict[str, Any]
     from benchmarks.diagnosis.run import outcome
     from benchmarks.diagnosis.table import matrix, summary, to_text
 
-    made = {}
+    made: dict[Case, Outcome] = {}
+    found: dict[str, Any] = {}
     for number, case in enumerate(chosen):
         made[case] = outcome(case)
         print(f"\r{number + 1} of {len(chosen)} trainings", end="", file=sys.stderr, flush=True)
@@ -58,16 +63,33 @@ def confusion(chosen: Sequence[Case], calibrate: bool = False) -> dict[str, Any]
         f"{len(counting) - healthy} faulty and {healthy} healthy trainings; {sum(one.seconds for one in made.values()):,.0f} s of training."
     )
     print(f"Not counted: {len(unwell)} healthy draws that trained badly, {len(harmless)} faults that did no harm.\n")
-    found = {}
     for who, judge in JUDGES.items():
         judged = judge_all(made, counting, judge)
         found[who] = summary(judged)
         print(to_text(found[who], who), end="\n\n")
         if who == "Veleta":
             print(matrix(judged), end="\n\n")
+            found["trained three times as long"] = _longer([one.case for one in judged if _is_too_short(one)], made)
             if calibrate:
                 _write_confidence(found[who])
     return found | {"left_out": {"unwell": list(map(str, unwell)), "harmless": list(map(str, harmless))}}
+
+
+def _is_too_short(judged: Judged) -> bool:
+    return judged.case.kind == HEALTHY and judged.named == "too-few-epochs"
+
+
+def _longer(chosen: Sequence[Case], made: Mapping[Case, Outcome]) -> dict[str, float]:
+    """Of healthy draws that are called trained too short: what longer training gains. Two points are harm, as for faults."""
+    from benchmarks.diagnosis.judged import HARMS_BY
+    from benchmarks.diagnosis.run import outcome
+
+    gains = {str(case): outcome(case, longer=3).test - made[case].test for case in chosen}
+    for case, gain in gains.items():
+        print(f"{case} was called too short: trained three times as long it gains {100 * gain:.1f} points of the test rows")
+    if gains:
+        print(f"{sum(gain >= HARMS_BY for gain in gains.values())} of these {len(gains)} gain two points or more.\n")
+    return gains
 
 
 def _write_confidence(found: dict[str, Any]) -> None:

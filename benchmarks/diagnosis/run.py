@@ -38,9 +38,11 @@ class Outcome:
     updates: int
 
 
-def outcome(case: Case) -> Outcome:
-    """Of the case, trained at most once on a machine."""
+def outcome(case: Case, longer: int = 1) -> Outcome:
+    """Of the case, trained at most once on a machine; `longer` times as long as it says."""
     training = case.training()
+    if longer > 1:
+        training = training.but(epochs=longer * training.recipe.epochs, max_updates=longer * training.recipe.max_updates)
     file = CACHE / f"{case.kind}-{case.architecture}-{case.data}-{case.seed}-{_key(training)}.pickle"
     if file.exists():
         kept: Outcome = pickle.loads(file.read_bytes())

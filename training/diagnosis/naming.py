@@ -21,9 +21,9 @@ def found(
 
 
 def confidence(kind: str) -> float | None:
-    """How often a verdict of this kind, named first, was right in the calibration runs: (right + 1) / (named + 2), Laplace's rule.
+    """How often a verdict of this kind, named first, was right: (right + 1) / (named + 2), Laplace's rule.
 
-    None for a kind that was never named there.
+    In those runs of `benchmarks.diagnosis` that no threshold was chosen on. None for a kind that was never named there.
     """
     right, named = _measured().get(kind, (0, 0))
     return (right + 1) / (named + 2) if named else None
