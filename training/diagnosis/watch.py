@@ -13,7 +13,7 @@ import numpy as np
 from monitoring.arrays import FloatArray, IntArray
 from training.data.parts import Problem, Split
 from training.diagnosis import thresholds as at
-from training.diagnosis.facts import TRACED, Activations, Curves, End, Facts, Start, Trace
+from training.diagnosis.facts import GRADIENT, TRACED, Activations, Curves, End, Facts, Start, Trace
 from training.diagnosis.measure.data import data_facts, sample
 from training.diagnosis.measure.network import layer_facts, reach_of, seen_inputs
 from training.diagnosis.measure.passes import ActivationPass, effective_rank
@@ -85,11 +85,14 @@ class _Gather(keras.callbacks.Callback):  # type: ignore[misc]
         self._gathered()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Also tells whoever looks at the logs after it how large the gradients were."""
+        logs = {} if logs is None else logs
         if self._traces:
             steps, losses, values = self.model.read_probe()
             self._traces[-1].add(steps, losses, values, self._rate())
+            logs |= {f"{GRADIENT}{layer}": norm for layer, norm in self._traces[-1].gradient_norms().items()}
         loss, right = self._ask()
-        self._epochs.append({"fixed_loss": loss, "fixed_score": right, "rate": self._rate(), **self._logged(logs or {})})
+        self._epochs.append({"fixed_loss": loss, "fixed_score": right, "rate": self._rate(), **self._logged(logs)})
         self._gathered()
 
     def on_train_end(self, logs: Any = None) -> None:
@@ -168,6 +171,13 @@ class _Recording:
         self._losses.append(losses)
         self._rates.append(np.full(len(steps), rate))
         self._values.append(values)
+
+    def gradient_norms(self) -> dict[str, float]:
+        """Layer → the median of the norms of its gradient in the rows added last; NaN if one of them is no number."""
+        squares = self._values[-1][:, :, TRACED.index("gradient")] ** 2
+        layers = [_layer_of(path) for path in self._tensors]
+        mine = {layer: [name == layer for name in layers] for layer in dict.fromkeys(layers)}
+        return {layer: float(np.median(np.sqrt(squares[:, tensors].sum(axis=1)))) for layer, tensors in mine.items() if len(squares)}
 
     @property
     def bad(self) -> list[int]:
