@@ -58,6 +58,7 @@ def _run(arguments: argparse.Namespace) -> None:
     lines = compare(trainings, best - _TOLERANCE, dataset.problem, arguments.orders, arguments.seed)
     rows = split.rows()
     print(f"{arguments.trials} trials of {arguments.epochs} epochs, {rows['train']:,} rows of {dataset.name}, {arguments.orders} orders;")
+    print("seconds are the processor's, so that other work on this machine does not count")
     print(f"wanted: validation accuracy {best - _TOLERANCE:.4f} ({rows['validation']:,} rows)\n\n{_HEAD}")
     for line in lines:
         print(

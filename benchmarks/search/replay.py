@@ -1,7 +1,8 @@
 """The same trainings, searched in several ways: which epochs would have been spared, and what would have been missed.
 
 What a trial does up to the moment it is given up does not depend on who watches it. So each is trained once, and every way is played
-with the judge, the pruner and the seconds that a search has, in many orders of the same trials.
+with the judge, the pruner and the seconds that a search has, in many orders of the same trials. The verdicts are those of the diagnosis,
+and the time that it takes to look on is counted where they are asked.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from training.errors import PrunedError
 from training.search.stopping import STOPS, Stop
 from training.search.trials import Judge
 
-#: Way → whether Optuna's median pruner looks on, and which verdicts do. The diagnosis comes in by STOPS.
+#: Way → whether Optuna's median pruner looks on, and which verdicts do.
 WAYS: dict[str, tuple[bool, tuple[Stop, ...]]] = {
     "random": (False, ()),
     "random + verdicts": (False, STOPS),
@@ -49,8 +50,11 @@ def play(trainings: Sequence[Training], way: str, wanted: float, problem: Proble
     for training in trainings:
         trial, reason = study.ask(), None
         judge = Judge(trial, stops, problem)
-        for number, (figures, took) in enumerate(zip(training.figures, training.seconds, strict=True)):
-            seconds, epochs = seconds + took, epochs + 1
+        took = training.watched if stops else training.plain
+        for number, figures in enumerate(training.figures):
+            seconds, epochs = seconds + took[number], epochs + 1
+            if training.facts:
+                judge.look(training.facts[number])
             try:
                 judge.epoch("training", number, figures)
             except PrunedError as error:

@@ -10,10 +10,12 @@ import keras
 import optuna
 
 from training.data.parts import Problem, Split
+from training.diagnosis.facts import Data, Facts
+from training.diagnosis.watch import FactsWatch
 from training.errors import TrainingError
 from training.fitting.attempt import attempt
 from training.fitting.progress import Progress
-from training.recipe import Source, changed
+from training.recipe import Recipe, Source, changed
 from training.search.space import parse_space, words
 
 SPACE = {
@@ -27,21 +29,20 @@ SPACE = {
 LAYERS = ({"kind": "Flatten"}, {"kind": "Dense", "units": 32, "activation": "relu"}, {"kind": "Dropout", "rate": 0.2})
 
 
-@dataclass
+@dataclass(frozen=True)
 class Training:
-    """What a listener heard: figures and seconds of each epoch. The first epoch's hold the building of the network."""
+    """How a trial went: the figures of each epoch, and what the diagnosis knew then (no facts of a training that was not looked at).
+
+    `plain` and `watched` are the seconds of the processor that each epoch took without and with the diagnosis looking on. The first
+    epoch's hold the building of the network, the last one's what comes after the fit.
+    """
 
     what: str
-    figures: list[dict[str, float]] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
+    figures: list[dict[str, float]]
+    plain: list[float]
+    watched: list[float]
+    facts: list[Facts] = field(default_factory=list)
     failed: bool = False
-    _since: float = field(default_factory=time.perf_counter)
-
-    def epoch(self, what: str, epoch: int, figures: Mapping[str, float]) -> None:
-        now = time.perf_counter()
-        self.figures.append(dict(figures))
-        self.seconds.append(now - self._since)
-        self._since = now
 
     @property
     def value(self) -> float:
@@ -49,24 +50,67 @@ class Training:
         return 0.0 if self.failed else min(self.figures, key=lambda figures: figures["val_loss"])["val_accuracy"]
 
 
+class _Clock:
+    """A listener that keeps what it hears and how long each epoch took."""
+
+    def __init__(self) -> None:
+        self.figures: list[dict[str, float]] = []
+        self.facts: list[Facts] = []
+        self.seconds: list[float] = []
+        self.failed = False
+        self._last: Facts | None = None
+        self._since = time.process_time()
+
+    def look(self, facts: Facts) -> None:
+        self._last = facts
+
+    def epoch(self, what: str, epoch: int, figures: Mapping[str, float]) -> None:
+        self.figures.append(dict(figures))
+        self.facts += [self._last] if self._last else []
+        self.seconds.append(self._passed())
+
+    def done(self, failed: bool) -> None:
+        self.failed = failed
+        self.seconds[-1] += self._passed()
+
+    def _passed(self) -> float:
+        before, self._since = self._since, time.process_time()
+        return self._since - before
+
+
 def train_all(
     source: Source, problem: Problem, split: Split, trials: int, seed: int, progress: Progress, say: Callable[[str], None]
 ) -> list[Training]:
-    """So many trials drawn at random, each trained to its end. The first is trained twice: TensorFlow starts up in the other."""
+    """So many trials drawn at random, each trained to its end, alone and looked at as in a search. Before the first of them it is trained
+    once more: TensorFlow starts up in that.
+    """
     space = parse_space(SPACE, source)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
     done: list[Training] = []
+    known: Data | None = None
     for number in range(trials):
         trial = study.ask()
         values = {dimension.key: dimension.suggest(trial) for dimension in space}
         recipe = changed(source, values, "drawn").recipe
-        for _ in range(1 if number else 2):
-            training = Training(words(values))
-            try:
-                attempt(recipe, problem, split, progress.heard_by(training))
-            except TrainingError:
-                training.failed = True
-            keras.utils.clear_session()
-        done.append(training)
-        say(f"{number + 1}/{trials}: {training.value:.4f} after {sum(training.seconds):.1f} s, {training.what}")
+        if not number:
+            _train(recipe, problem, split, progress, None)
+        plain = _train(recipe, problem, split, progress, None)
+        clock = _Clock()
+        watched = _train(recipe, problem, split, progress, FactsWatch(recipe, clock.look, known), clock)
+        known = watched.facts[-1].data
+        done.append(Training(words(values), watched.figures, plain.seconds, watched.seconds, watched.facts, watched.failed))
+        say(f"{number + 1}/{trials}: {done[-1].value:.4f} after {sum(plain.seconds):.1f} s, {done[-1].what}")
     return done
+
+
+def _train(
+    recipe: Recipe, problem: Problem, split: Split, progress: Progress, watch: FactsWatch | None, clock: _Clock | None = None
+) -> _Clock:
+    clock, failed = clock or _Clock(), False
+    try:
+        attempt(recipe, problem, split, progress.heard_by(clock), watch=watch)
+    except TrainingError:
+        failed = True
+    clock.done(failed)
+    keras.utils.clear_session()
+    return clock

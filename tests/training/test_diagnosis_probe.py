@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -12,7 +13,7 @@ import pytest
 
 from training.data.parts import Problem, Split
 from training.data.sources import load
-from training.diagnosis.facts import Facts
+from training.diagnosis.facts import GRADIENT, Facts
 from training.diagnosis.measure.probe import ProbedModel
 from training.diagnosis.watch import FactsWatch
 from training.fitting.attempt import Attempt, attempt
@@ -40,10 +41,25 @@ def data() -> tuple[Problem, Split]:
     return dataset.problem, dataset.split(seed=0, max_rows=600)
 
 
+class Heard:
+    """A listener that keeps what it hears of each epoch."""
+
+    def __init__(self) -> None:
+        self.figures: list[dict[str, float]] = []
+
+    def epoch(self, what: str, epoch: int, figures: Mapping[str, float]) -> None:
+        self.figures.append(dict(figures))
+
+
 @pytest.fixture(scope="module")
-def watched(data: tuple[Problem, Split]) -> tuple[Attempt, Facts]:
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture(scope="module")
+def watched(data: tuple[Problem, Split], heard: Heard) -> tuple[Attempt, Facts]:
     watch = FactsWatch(recipe())
-    made = attempt(recipe(), *data, Progress(io.StringIO()), watch=watch)
+    made = attempt(recipe(), *data, Progress(io.StringIO()).heard_by(heard), watch=watch)
     assert watch.facts is not None
     return made, watch.facts
 
@@ -78,6 +94,18 @@ def test_layers_and_rows_are_told(watched: tuple[Attempt, Facts], data: tuple[Pr
     assert facts.data.reference.best > 0.7
     assert facts.end is not None
     assert facts.end.validation_score == pytest.approx(watched[0].history.validation_accuracy[watched[0].history.best], abs=1e-6)
+
+
+def test_the_listeners_hear_how_large_the_gradients_were(heard: Heard, watched: tuple[Attempt, Facts]) -> None:
+    trace = watched[1].trace
+    assert trace is not None
+    layers = list(dict.fromkeys(trace.layers))
+    assert len(layers) == 3
+    for epoch, figures in enumerate(heard.figures):
+        assert [name for name in figures if name.startswith(GRADIENT)] == [f"{GRADIENT}{layer}" for layer in layers]
+        for layer in layers:
+            kernel, bias = trace.of("gradient")[12 * epoch : 12 * (epoch + 1), [name == layer for name in trace.layers]].T
+            assert figures[f"{GRADIENT}{layer}"] == pytest.approx(np.median(np.hypot(kernel, bias)), rel=1e-6)
 
 
 def test_one_row_is_what_the_gradient_is() -> None:

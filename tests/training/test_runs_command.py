@@ -66,6 +66,7 @@ def test_one_run(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "seed = 0  # fixes <everything>" in text
     assert "layer 0: Dense units 8" in text
     assert "warning: overfitting in epoch 3. validation loss up 20 % add dropout" in text
+    assert "gradients  dense 0.5 → 0.17, probabilities 1 → 1" in text
     assert "below it:" in text
     assert json.loads(veleta(capsys, store, "--show", "2", "--json")[1])["id"] == 2
 

@@ -13,10 +13,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 
 from models.manifest import Input
+from tests.training.diagnosis_facts import after, but
 from tests.training.runs import ROOT
 from training.data.parts import Problem
 from training.errors import PrunedError
@@ -110,6 +112,8 @@ def test_what_explodes_is_given_up_with_the_reason(searched: Searched, result: d
     assert pruned
     assert all("learning_rate 1000" in run.plan.change for run in pruned)
     assert any((run.error or "").startswith("exploding: the loss is ") for run in pruned)
+    assert all("learning-rate-too-high" in [verdict.kind for verdict in run.verdicts] for run in pruned)
+    assert all(f"gradient_norm/{layer}" in run.fits[0].curves for run in pruned for layer in ("dense", "probabilities"))
 
 
 def test_the_recipe_that_is_found_is_the_best_trial(searched: Searched, result: dict[str, Any]) -> None:
@@ -172,5 +176,6 @@ def test_others_doing_better_is_a_reason() -> None:
 
 def test_a_loss_that_is_no_number_ends_a_trial() -> None:
     judge = Judge(optuna.create_study().ask(), STOPS, PROBLEM)
+    judge.look(but(after(1), curves__loss=np.array([math.nan])))
     with pytest.raises(PrunedError, match="not a number"):
         judge.epoch("training", 0, {"loss": math.nan, "val_loss": math.nan})

@@ -6,12 +6,14 @@ import json
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.search.__main__ import main
 from benchmarks.search.replay import WAYS, compare, play
 from benchmarks.search.trainings import Training
 from models.manifest import Input
+from tests.training.diagnosis_facts import after, but
 from training.data.parts import Problem
 
 pytestmark = pytest.mark.training
@@ -19,23 +21,27 @@ PROBLEM = Problem(Input("image", "float32", (None, 28, 28, 1), "image", (0.0, 25
 
 
 def training(accuracy: float, loss: float = 1.0, epochs: int = 4) -> Training:
-    """One second an epoch."""
+    """One second an epoch, a quarter more where the diagnosis looks on."""
     figures = {"loss": loss, "val_loss": loss, "val_accuracy": accuracy}
-    return Training(f"{accuracy}", [figures] * epochs, [1.0] * epochs)
+    facts = [
+        but(after(epoch + 1), curves__loss=np.full(epoch + 1, loss), curves__validation_loss=np.full(epoch + 1, loss))
+        for epoch in range(epochs)
+    ]
+    return Training(f"{accuracy}", [figures] * epochs, [1.0] * epochs, [1.25] * epochs, facts)
 
 
 @pytest.mark.parametrize(
     ("way", "seconds", "others", "verdict"),
-    [("random", 32, 0, 0), ("random + verdicts", 29, 0, 1), ("median", 28, 2, 0), ("median + verdicts", 27, 1, 1)],
+    [("random", 32, 0, 0), ("random + verdicts", 1.25 * 29, 0, 1), ("median", 28, 2, 0), ("median + verdicts", 1.25 * 27, 1, 1)],
 )
-def test_what_is_spared(way: str, seconds: int, others: int, verdict: int) -> None:
+def test_what_is_spared(way: str, seconds: float, others: int, verdict: int) -> None:
     """Five that are fair, one that explodes, one that is bad, and the good one: a verdict speaks after one epoch, the pruner after two."""
     trainings = [training(0.5 + place / 100) for place in range(5)] + [training(0.1, 1e6), training(0.2), training(0.9)]
     played = play(trainings, way, 0.9, PROBLEM)
     assert (played.by_others, played.by_verdict) == (others, verdict)
     assert played.best == 0.9
-    assert played.seconds == played.epochs == played.reached
-    assert played.seconds == seconds
+    assert played.seconds == played.reached == seconds
+    assert played.epochs == seconds / (1.25 if "verdicts" in way else 1)
 
 
 def test_a_way_that_misses_the_best_counts_with_all_its_seconds() -> None:
@@ -45,6 +51,7 @@ def test_a_way_that_misses_the_best_counts_with_all_its_seconds() -> None:
             {"loss": 1.0 / (1 + epoch), "val_loss": 1.0 / (1 + epoch), "val_accuracy": value}
             for epoch, value in enumerate((0.0, 0.3, 0.6, 0.9))
         ],
+        [1.0] * 4,
         [1.0] * 4,
     )
     trainings = [training(0.5) for _ in range(6)] + [late]

@@ -13,7 +13,6 @@ from training.errors import SearchError
 from training.recipe import FOUNDING, Source, changed, read_recipe, read_space
 from training.recipe_text import to_toml, to_value
 from training.search.space import parse_space
-from training.search.stopping import Facts, exploding
 from training.search.study import grid_points
 
 pytestmark = pytest.mark.training
@@ -123,12 +122,3 @@ def test_a_recipe_written_is_the_recipe_read(path: Path, tmp_path: Path) -> None
 )
 def test_values_are_read_as_they_were_written(value: Any) -> None:
     assert tomllib.loads(f"key = {to_value(value)}")["key"] == value
-
-
-def test_what_explodes() -> None:
-    assert exploding(Facts(1, {"loss": [2.3, 2.9]})) is None
-    assert exploding(Facts(1, {"loss": [2.3, float("nan")]})) == "exploding: the loss is not a number any more"
-    assert exploding(Facts(1, {"loss": [2.3, 23.5]})) == "exploding: the loss is 23.5, and was 2.3 after the first epoch"
-    assert exploding(Facts(1, {"loss": [2.3, 23.5], "val_loss": [2.3, 2.5]})) is None  # a bad moment, from which it came back
-    assert exploding(Facts(0, {"loss": [60.0]}, chance=2.3)) is not None
-    assert exploding(Facts(1, {"loss": [0.0, 5.0]})) is None

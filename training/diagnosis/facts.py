@@ -16,6 +16,8 @@ TRACED = ("mean_gradient", "gradient", "zero_gradients", "weight", "update", "fi
 #: `zeros`: share of activations that are zero; `dead_units`: of units active on under 1 % of the rows; `saturated` and `pinned`: of
 #: activations beyond 95 % or all but a millionth of the range of tanh or sigmoid; deviations over all, and of a unit over rows.
 ACTIVATED = ("zeros", "dead_units", "saturated", "pinned", "deviation", "row_deviation", "highest")
+#: Before the name of a layer: the figure of an epoch that says how large its gradient was.
+GRADIENT = "gradient_norm/"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from monitoring.arrays import FloatArray, IntArray
 from training.data.parts import Problem, Split
 from training.diagnosis import thresholds as at
-from training.diagnosis.facts import TRACED, Activations, Curves, End, Facts, Start, Trace
+from training.diagnosis.facts import GRADIENT, TRACED, Activations, Curves, Data, End, Facts, Start, Trace
 from training.diagnosis.measure.data import data_facts, sample
 from training.diagnosis.measure.network import layer_facts, reach_of, seen_inputs
 from training.diagnosis.measure.passes import ActivationPass, effective_rank
@@ -24,10 +24,13 @@ from training.recipe import Recipe
 
 
 class FactsWatch:
-    """Gathers `facts` of one fit of a recipe; `look` is called with them before the first update and after each epoch."""
+    """Gathers `facts` of one fit of a recipe; `look` is called with them before the first update and after each epoch.
 
-    def __init__(self, recipe: Recipe, look: Callable[[Facts], None] = lambda facts: None) -> None:
-        self._recipe, self._look = recipe, look
+    `known` is what an earlier watch over the same rows has found of them, which takes a second: a search looks at them once.
+    """
+
+    def __init__(self, recipe: Recipe, look: Callable[[Facts], None] = lambda facts: None, known: Data | None = None) -> None:
+        self._recipe, self._look, self._known = recipe, look, known
         self._callback: _Gather | None = None
 
     @property
@@ -36,7 +39,7 @@ class FactsWatch:
 
     def callbacks(self, network: Any, problem: Problem, split: Split) -> list[Any]:
         """The same one for every stage of a fit, so that the facts go on."""
-        self._callback = self._callback or _Gather(self._recipe, network, problem, split, self._look)
+        self._callback = self._callback or _Gather(self._recipe, network, problem, split, self._look, self._known)
         return [self._callback]
 
     @property
@@ -48,8 +51,11 @@ class FactsWatch:
 class _Gather(keras.callbacks.Callback):  # type: ignore[misc]
     """Reads the probe and asks the network about the fixed rows when an epoch ends."""
 
-    def __init__(self, recipe: Recipe, network: Any, problem: Problem, split: Split, look: Callable[[Facts], None]) -> None:
+    def __init__(
+        self, recipe: Recipe, network: Any, problem: Problem, split: Split, look: Callable[[Facts], None], known: Data | None
+    ) -> None:
         super().__init__()
+        self._known = known
         self._recipe, self._network, self._problem, self._split, self._look = recipe, network, problem, split, look
         rng = np.random.default_rng(recipe.seed)
         self._fixed = sample(split.train, at.FIXED_ROWS, rng)
@@ -76,8 +82,9 @@ class _Gather(keras.callbacks.Callback):  # type: ignore[misc]
     def _start(self) -> None:
         self._pass = ActivationPass(self._network)
         inputs = seen_inputs(self._network, sample(self._split.train, at.END_ROWS, np.random.default_rng(self._recipe.seed)).x)
+        data = dataclasses.replace(self._known, inputs=inputs) if self._known else None
         self.facts = Facts(
-            data_facts(self._problem, self._split, inputs, self._recipe.seed),
+            data or data_facts(self._problem, self._split, inputs, self._recipe.seed),
             layer_facts(self._network, pretrained=bool(self._recipe.base)),
             settings_facts(self._recipe, self._problem, len(self._split.train), self.model.optimizer),
             Start(self._ask()[0], self._penalty(), reach_of(self._network)),
@@ -85,11 +92,14 @@ class _Gather(keras.callbacks.Callback):  # type: ignore[misc]
         self._gathered()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Also tells whoever looks at the logs after it how large the gradients were."""
+        logs = {} if logs is None else logs
         if self._traces:
             steps, losses, values = self.model.read_probe()
             self._traces[-1].add(steps, losses, values, self._rate())
+            logs |= {f"{GRADIENT}{layer}": norm for layer, norm in self._traces[-1].gradient_norms().items()}
         loss, right = self._ask()
-        self._epochs.append({"fixed_loss": loss, "fixed_score": right, "rate": self._rate(), **self._logged(logs or {})})
+        self._epochs.append({"fixed_loss": loss, "fixed_score": right, "rate": self._rate(), **self._logged(logs)})
         self._gathered()
 
     def on_train_end(self, logs: Any = None) -> None:
@@ -168,6 +178,13 @@ class _Recording:
         self._losses.append(losses)
         self._rates.append(np.full(len(steps), rate))
         self._values.append(values)
+
+    def gradient_norms(self) -> dict[str, float]:
+        """Layer → the median of the norms of its gradient in the rows added last; NaN if one of them is no number."""
+        squares = self._values[-1][:, :, TRACED.index("gradient")] ** 2
+        layers = [_layer_of(path) for path in self._tensors]
+        mine = {layer: [name == layer for name in layers] for layer in dict.fromkeys(layers)}
+        return {layer: float(np.median(np.sqrt(squares[:, tensors].sum(axis=1)))) for layer, tensors in mine.items() if len(squares)}
 
     @property
     def bad(self) -> list[int]:

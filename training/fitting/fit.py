@@ -99,7 +99,8 @@ def fit(
 ) -> History:
     """Fit a compiled model to `targets` (n, classes) or (n, 1), and leave it with the weights of the lowest validation loss.
 
-    `row_weights` (n,) say how much each training row counts. Raises DivergedError if the loss stops being a number.
+    `row_weights` (n,) say how much each training row counts; `callbacks` may put figures of their own into the logs of an epoch, which
+    `progress` tells its listeners. Raises DivergedError if the loss stops being a number.
     """
     epochs = schedule.epochs_for(len(train))
     learning_rates: list[float] = []
@@ -108,7 +109,8 @@ def fit(
         keras.callbacks.EarlyStopping("val_loss", patience=schedule.patience, restore_best_weights=True),
         keras.callbacks.TerminateOnNaN(),
         keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: learning_rates.append(float(model.optimizer.learning_rate))),
-        progress.callback(what, epochs, schedule.batches(len(train))),
+        *callbacks,
+        progress.callback(what, epochs, schedule.batches(len(train))),  # the last, as the others add to what there is to tell
     ]
     with np.errstate(all="ignore"):
         run = model.fit(
@@ -119,7 +121,7 @@ def fit(
             sample_weight=row_weights,
             validation_data=(validation.x, targets_of(validation.y, targets.shape[1])),
             validation_batch_size=512,
-            callbacks=[*ours, *callbacks],
+            callbacks=ours,
             verbose=0,
         )
     return _history(run.history, learning_rates)

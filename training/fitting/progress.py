@@ -19,7 +19,9 @@ class Listener(Protocol):
     """Whoever wants to know how a fit goes: the record, a search that may give it up."""
 
     def epoch(self, what: str, epoch: int, figures: Mapping[str, float]) -> None:
-        """After an epoch (from 0) of the fit `what`: loss, accuracy, val_loss, … and learning_rate. What it raises ends the fit."""
+        """After an epoch (from 0) of the fit `what`: loss, accuracy, val_loss, … learning_rate, and what
+        callbacks of the fit have added. What it raises ends the fit.
+        """
 
 
 class Progress:

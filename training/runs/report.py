@@ -11,11 +11,12 @@ import numpy as np
 from markupsafe import Markup
 
 from monitoring.incidents.wording import duration
+from training.diagnosis.facts import GRADIENT
 from training.publishing.confusion import MANY_CLASSES, heat
 from training.publishing.curves import Line, chart
 from training.runs.changes import Change, changes
 from training.runs.family import families
-from training.runs.run import GRADIENT, Fit, Run
+from training.runs.run import Fit, Run
 from training.runs.words import describe_difference, verdict_counts, what_changed
 
 _TEMPLATES = (Path(__file__).with_name("templates"), Path(__file__).parents[1] / "publishing" / "templates")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from models.manifest import Dataset, Metric, Verdict
+from training.diagnosis.facts import GRADIENT
 from training.runs.answers import Answers
 
 FORMAT = 1
@@ -13,7 +14,6 @@ Kind = Literal["train", "search", "trial", "fold", "remedy"]
 State = Literal["running", "done", "pruned", "failed", "interrupted"]
 #: A figure by epoch; None where it was not measured or is not a number.
 Curve = tuple[float | None, ...]
-GRADIENT = "gradient_norm/"
 
 
 @dataclass(frozen=True)

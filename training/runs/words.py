@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from models.manifest import Metric, Verdict
 from monitoring.incidents.wording import duration
+from training.diagnosis.facts import GRADIENT
 from training.runs.changes import Change, changes, difference
 from training.runs.difference import Difference
 from training.runs.run import Fit, Run
@@ -66,7 +67,7 @@ def describe_run(run: Run, children: Sequence[Run] = ()) -> str:
         *([f"{'version':<10} {plan.name}/{run.result.version}"] if run.result.version else []),
         *([f"{'size':<10} {run.result.parameters:,} parameters"] if run.result.parameters else []),
         *(f"{key.replace('_', ' '):<10} {value}" for key, value in run.result.facts.items()),
-        *(_fit(fit) for fit in run.fits),
+        *(line for fit in run.fits for line in (_fit(fit), _gradients(fit)) if line),
         *(f"{verdict.severity}: {verdict.kind} in {verdict.where}. {verdict.evidence} {verdict.remedy}" for verdict in run.verdicts),
         "",
         f"recipe {plan.recipe_name}",
@@ -128,8 +129,15 @@ def _fit(fit: Fit) -> str:
     if best is None:
         return f"{fit.what:<10} {fit.epochs} epochs"
     figures = (f"{name} {curve[best]:.4f}" for name, curve in fit.curves.items() if len(curve) > best and curve[best] is not None)
-    shown = [figure for figure in figures if not figure.startswith("gradient_norm/")]
+    shown = [figure for figure in figures if not figure.startswith(GRADIENT)]
     return f"{fit.what:<10} {fit.epochs} epochs, the best is {best + 1}: {', '.join(shown)}"
+
+
+def _gradients(fit: Fit) -> str:
+    """How large the gradient of each layer was, from the first epoch that it was measured in to the last."""
+    norms = {layer: [value for value in fit.curves[GRADIENT + layer] if value is not None] for layer in fit.layers}
+    words = [f"{layer} {values[0]:.2g} → {values[-1]:.2g}" for layer, values in norms.items() if values]
+    return f"{'gradients':<10} {', '.join(words)}" if words else ""
 
 
 def _score(run: Run, part: str) -> str:

@@ -75,7 +75,8 @@ def effective_rank(embedding: FloatArray) -> float:
     if not 0 < largest < np.inf:
         return 1.0
     centred = (rows - rows.mean(axis=0)) / largest
-    values = np.sqrt(np.maximum(np.linalg.eigvalsh(centred @ centred.T), 0.0))[::-1]  # the singular values, of rows that are few
+    squares = centred @ centred.T if len(centred) < centred.shape[1] else centred.T @ centred  # the smaller has all there is
+    values = np.sqrt(np.maximum(np.linalg.eigvalsh(squares), 0.0))[::-1]  # the singular values
     shares = values[values > 1e-6 * max(float(values[0]), 1e-9)] / max(float(values.sum()), 1e-12)
     return float(np.exp(-np.sum(shares * np.log(shares)))) if len(shares) else 1.0
 
