@@ -94,21 +94,23 @@ def run(recipe: Recipe, dataset: DataSet) -> Outcome:
         whole, small = Path(folder, "model.onnx"), Path(folder, "model.int8.onnx")
         export(network, whole, split.validation.x, recipe.seed)
         quantize(whole, small, split.train.draw(recipe.calibration_rows, recipe.seed), split.validation)
-        accuracies = [evaluate(path, split.test, len(dataset.classes)).metrics["accuracy"].value for path in (whole, small)]
-        kibibytes = [path.stat().st_size / 1024 for path in (whole, small)]
+        accuracy, int8_accuracy = (evaluate(path, split.test, len(dataset.classes)).metrics["accuracy"].value for path in (whole, small))
+        kibibytes, int8_kibibytes = (path.stat().st_size / 1024 for path in (whole, small))
     return Outcome(
-        recipe.seed,
-        *accuracies,
-        history.validation_metric[history.best],
-        len(history.loss),
-        len(split.test),
-        network.count_params(),
-        multiplications(network),
-        *kibibytes,
-        seconds,
-        busy,
-        len(os.sched_getaffinity(0)),
-        (load, os.getloadavg()[0]),
+        seed=recipe.seed,
+        accuracy=accuracy,
+        int8_accuracy=int8_accuracy,
+        validation=history.validation_metric[history.best],
+        epochs=len(history.loss),
+        test_rows=len(split.test),
+        parameters=network.count_params(),
+        multiplications=multiplications(network),
+        kibibytes=kibibytes,
+        int8_kibibytes=int8_kibibytes,
+        seconds=seconds,
+        processor_seconds=busy,
+        cores=len(os.sched_getaffinity(0)),
+        load=(load, os.getloadavg()[0]),
     )
 
 
