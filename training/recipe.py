@@ -58,6 +58,7 @@ class Recipe:
     max_shift_pixels: int
     max_rotation_degrees: float
     max_zoom: float
+    flip: str
     base: str
     frozen_epochs: int
     unfreeze_stages: int

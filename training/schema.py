@@ -38,6 +38,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "class_weights": ("none", "balanced"),
     "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
     "normalization": ("auto", "none", "range", "standardize"),
+    "flip": ("none", "horizontal"),
 }
 _EXPECTED = {int: "a whole number", float: "a number", str: "a text", dict: "a table, as in { momentum = 0.9 }"}
 

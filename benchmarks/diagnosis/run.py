@@ -20,6 +20,7 @@ from benchmarks.diagnosis.faults import Training
 from monitoring.arrays import FloatArray
 from training.diagnosis.facts import Facts
 from training.errors import DivergedError
+from training.recipe import Recipe
 
 CACHE = Path(__file__).parents[1] / ".cache" / "diagnosis"
 #: To be raised when facts mean something else than before.
@@ -87,9 +88,14 @@ def _score(network: Any, training: Training, name: str) -> float:
     return score(answers(network, part.x), part.y, training.problem)
 
 
+def _told(recipe: Recipe) -> dict[str, Any]:
+    """The recipe without a key that came later and asks for nothing, so that what was trained before it came is still known."""
+    return {key: value for key, value in dataclasses.asdict(recipe).items() if (key, value) != ("flip", "none")}
+
+
 def _key(training: Training) -> str:
     """Of everything that a training depends on."""
-    hashed = hashlib.sha256(json.dumps([FORMAT, dataclasses.asdict(training.recipe)], sort_keys=True, default=str).encode())
+    hashed = hashlib.sha256(json.dumps([FORMAT, _told(training.recipe)], sort_keys=True, default=str).encode())
     for part in (training.split.train, training.split.validation, training.split.test):
         hashed.update(np.ascontiguousarray(part.x).data)
         hashed.update(np.ascontiguousarray(part.y).data)

@@ -12,7 +12,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from tests.training.problems import DIABETES, IMAGE, WINE, diabetes, ready, with_layers
 from training.data.parts import Problem
 from training.errors import RecipeError
-from training.fitting.learner import learner
+from training.fitting.learner import augmentation, learner
 from training.fitting.loss import loss_of
 from training.fitting.optimizer import optimizer_of, optimizers
 from training.fitting.schedules import Planned, rates
@@ -168,6 +168,21 @@ def test_augmentation_is_outside_and_only_while_training(small: Any) -> None:
     assert not np.allclose(plain, seen[1])
 
 
+def test_about_half_of_the_images_are_seen_mirrored(small: Any) -> None:
+    """Left for right, whole, and only while training; which of them differs from one epoch to the next."""
+    (flip,) = augmentation(recipe(flip="horizontal"), IMAGE)
+    x = np.random.default_rng(0).integers(0, 256, (400, 28, 28, 1)).astype(np.float32)
+    assert np.array_equal(flip(x, training=False), x)
+    seen = [np.asarray(flip(x, training=True)) for _ in range(2)]
+    kept = [(images == x).all(axis=(1, 2, 3)) for images in seen]
+    assert all(np.array_equal(images[~same], x[~same, :, ::-1]) for images, same in zip(seen, kept, strict=True))
+    assert all(150 < same.sum() < 250 for same in kept)
+    assert not np.array_equal(*kept)
+    model = learner(small, recipe(flip="horizontal", max_shift_pixels=1), IMAGE, 10)
+    assert [type(layer).__name__ for layer in model.layers] == ["InputLayer", "RandomFlip", "RandomTranslation", "Functional"]
+    assert np.array_equal(small(x[:4]), model(x[:4], training=False))
+
+
 class Looked(keras.Model):  # type: ignore[misc]
     """A model class of somebody who looks on."""
 
@@ -192,6 +207,7 @@ def test_the_class_of_the_model_can_be_another(small: Any) -> None:
         ({"loss_arguments": {"logits": True}}, IMAGE, ["loss_arguments", "'logits'", "from_logits"]),
         ({"loss": "mean_squared_error", "label_smoothing": 0.1}, IMAGE, ["mean_squared_error", "label_smoothing"]),
         ({"max_zoom": 0.1}, WINE, ["max_zoom", "tabular"]),
+        ({"flip": "horizontal"}, WINE, ["flip", "tabular"]),
     ],
 )
 def test_what_keras_does_not_have_is_named(small: Any, values: dict[str, Any], problem: Problem, words: list[str]) -> None:

@@ -120,6 +120,7 @@ def test_recipe_goes_into_json_and_back() -> None:
         ("warmup=1.5", ["warmup", "1.5"]),
         ("label_smoothing=1", ["label_smoothing", "0.99"]),
         ("max_zoom=-0.1", ["max_zoom", "-0.1"]),
+        ("flip=vertical", ["flip", "'vertical'", "horizontal"]),
         ("learning_rate=nan", ["learning_rate", "nan"]),
         ("prune_keep=1.5", ["prune_keep", "1.5"]),
         ("epoch=3", ["'epoch'", "epochs"]),

@@ -265,7 +265,7 @@ REMEDIES: dict[str, tuple[Remedy, ...]] = {
     "penalty-too-strong": (_WEAKER, Remedy("no penalty on the weights", _without("kernel_regularizer"))),
     "augmentation-too-strong": (
         Remedy("shifts of at most a pixel, rotations of 10°, zooms of a tenth", _gently),
-        Remedy("no augmentation", with_values(max_shift_pixels=0, max_rotation_degrees=0.0, max_zoom=0.0)),
+        Remedy("no augmentation", with_values(max_shift_pixels=0, max_rotation_degrees=0.0, max_zoom=0.0, flip="none")),
     ),
     "epsilon-too-large": (Remedy("Keras' own epsilon", _optimizer_argument("epsilon", None)), _ADAM),
     "schedule-ended-early": (_COSINE, _CONSTANT),

@@ -39,13 +39,16 @@ def learner(network: Any, recipe: Recipe, problem: Problem, updates: int, model_
 
 def augmentation(recipe: Recipe, problem: Problem) -> list[Any]:
     """The layers that change an image while training and let it through otherwise. Raises RecipeError for what is no image."""
-    if not (recipe.max_shift_pixels or recipe.max_rotation_degrees or recipe.max_zoom):
+    if not (recipe.max_shift_pixels or recipe.max_rotation_degrees or recipe.max_zoom or recipe.flip != "none"):
         return []
     if problem.input.kind != "image":
         raise RecipeError(
-            f"max_shift_pixels, max_rotation_degrees and max_zoom are for images, and this is a {problem.input.kind}; set them to 0"
+            f"max_shift_pixels, max_rotation_degrees, max_zoom and flip are for images, and this is a {problem.input.kind}; "
+            'set them to 0, and flip to "none"'
         )
-    made = []
+    made: list[Any] = []
+    if recipe.flip != "none":
+        made.append(keras.layers.RandomFlip(recipe.flip, dtype="float32"))
     if recipe.max_shift_pixels:
         height, width = (recipe.max_shift_pixels / (size or 1) for size in problem.input.shape[1:3])
         made.append(keras.layers.RandomTranslation(height, width, fill_mode="constant", dtype="float32"))

@@ -1,0 +1,1 @@
+"""How accurate can so few parameters become in ten minutes?"""
