@@ -7,6 +7,7 @@ import dataclasses
 import json
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,12 +97,15 @@ def diagnose(arguments: argparse.Namespace) -> None:
 
 
 class _Noted:
-    """Hears the epochs of a trial, and records it as a run once it is over. `words` go before what it changed."""
+    """Hears the epochs of a trial, and records it as a run once it is over. `words` go before what it changed. A trial begins where the
+    one before it ended.
+    """
 
     def __init__(self, record: Record, name: str, source: Source, data: Dataset, classes: tuple[str, ...], words: str) -> None:
         self._record, self._name, self._source, self._data, self._classes, self._words = record, name, source, data, classes, words
         self._epochs: list[tuple[str, int, dict[str, float]]] = []
         self._runs: dict[int, int] = {}
+        self._since = time.monotonic()
 
     def epoch(self, what: str, epoch: int, figures: Mapping[str, float]) -> None:
         self._epochs.append((what, epoch, dict(figures)))
@@ -110,12 +114,14 @@ class _Noted:
         parent = None if trial.parent is None else self._runs[trial.parent]
         change = f"{self._words}{trial.change}" + (f" (for {trial.reason})" if trial.reason else "")
         recipe, source = trial.recipe.to_dict(), self._source
-        with self._record.start(Plan("remedy", self._name, source.name, recipe, source.reasons, self._data, parent, change)) as run:
+        plan = Plan("remedy", self._name, source.name, recipe, source.reasons, self._data, parent, change)
+        with self._record.start(plan, time.monotonic() - self._since) as run:
             for epoch in self._epochs:
                 run.epoch(*epoch)
             run.finish(self._result(trial, answers, part))
         self._runs[trial.number] = run.id
         self._epochs.clear()
+        self._since = time.monotonic()
 
     def _result(self, trial: Trial, answers: FloatArray | None, part: Part) -> Result:
         from training.runs.outcome import validation_result  # loads ONNX Runtime

@@ -35,6 +35,7 @@ from training.publishing.fitted import fit_signals
 from training.publishing.keras_files import write_keras_files
 from training.publishing.profile import write_profile
 from training.recipe import Recipe, Source
+from training.runs.folds import FoldRuns
 from training.runs.outcome import published_result
 from training.runs.record import Record
 from training.runs.run import Plan
@@ -75,10 +76,12 @@ def train(
     # What the data can tell of the recipe
     source = found(source, find, with_base(source.recipe, store), split.problem, split, progress)
     recipe = with_base(source.recipe, store)
-    validated = cross_validate(recipe, dataset, folds, progress) if folds else None
+    record, data = Record.of(store.root), Dataset(dataset.name, dataset.sha256, split.rows())
+    plan = Plan("train", name, source.name, source.recipe.to_dict(), source.reasons, data)
+    with record.start(plan) as run:
+        # How much of a score is luck
+        validated = cross_validate(recipe, dataset, folds, progress, FoldRuns(record, plan, run.id)) if folds else None
 
-    data = Dataset(dataset.name, dataset.sha256, split.rows())
-    with Record.of(store.root).start(Plan("train", name, source.name, source.recipe.to_dict(), source.reasons, data)) as run:
         published = _train(source, recipe, dataset, split, name, store, progress.heard_by(run), run, validated, devices)
     progress.say(f"recorded as run {run.id}")
     return Trained(published, validated)
@@ -141,7 +144,8 @@ def _train(
         interruption.check()
         published = store.publish(name, work, manifest)
         validation = evaluate(paths["fp32"], split.validation, classes)
-        run.finish(published_result(published.manifest, "fp32", validation, scores["fp32"], split))
+        facts = {"cross_validation": str(validated)} if validated else {}
+        run.finish(published_result(published.manifest, "fp32", validation, scores["fp32"], split, **facts))
         return published
 
 

@@ -20,6 +20,7 @@ from training.diagnosis.remedies import more_validation, without_shared
 from training.errors import DivergedError
 from training.fitting.progress import Progress
 from training.recipe import read_recipe
+from training.runs.record import Record
 from training.train import train_and_diagnose
 from veleta.__main__ import main
 
@@ -100,6 +101,14 @@ def test_the_random_arm_has_as_many_trials(mended: tuple[Path, dict[str, Any]]) 
     arms = mended[1]["arms"]
     assert len(arms["random"]["trials"]) == len(arms["remedy"]["trials"])
     assert {trial["arm"] for trial in arms["random"]["trials"]} == {"start", "random"}
+
+
+def test_the_record_knows_how_long_each_took(mended: tuple[Path, dict[str, Any]]) -> None:
+    arms = mended[1]["arms"]
+    runs = Record.of(mended[0].parent / "store").runs()[0][::-1]
+    assert len(runs) == sum(len(arm["trials"]) for arm in arms.values())
+    assert runs[0].seconds > 0.2  # the first one has to build its network, and none is recorded before it is over
+    assert [run.started for run in runs] == sorted(run.started for run in runs)
 
 
 def test_the_mended_recipe_can_be_trained_and_says_why(mended: tuple[Path, dict[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from training.data.sources import load
 from training.fitting.folds import corrected_interval, cross_validate
 from training.fitting.progress import Progress
 from training.recipe import FOUNDING, read_recipe
+from training.runs.record import Record
 
 pytestmark = pytest.mark.training
 
@@ -52,6 +53,14 @@ def test_the_command_publishes_after_the_folds(tmp_path: Path) -> None:
     folds = json.loads(run.out)["folds"]
     assert len(folds["scores"]) == 2
     assert folds["mean"] == pytest.approx(np.mean(folds["scores"]))
+    *fitted, training = Record.of(run.store.root).runs()[0]
+    assert training.plan.kind == "train"
+    assert training.result.facts["cross_validation"].startswith(f"2 folds: accuracy {folds['mean']:.4f}")
+    for fold, value, what in zip(fitted[::-1], folds["scores"], ("fold 1 of 2", "fold 2 of 2"), strict=True):
+        assert (fold.plan.kind, fold.plan.parent, fold.plan.change, fold.state) == ("fold", training.id, what, "done")
+        assert fold.result.scores["test"]["accuracy"].value == pytest.approx(value)
+        assert fold.plan.dataset.rows["test"] == fold.result.scores["test"]["accuracy"].rows == 120
+        assert [fit.epochs for fit in fold.fits] == [1]
     card = (run.published.folder / "card.html").read_text(encoding="utf-8")
     assert "2 networks of this recipe, each fitted without one fold" in card
     assert f"scored on it: accuracy {folds['mean']:.4f}" in card

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.utils.class_weight import compute_sample_weight
 
 from tests.training.problems import DIABETES, IMAGE, WINE, diabetes, ready, with_layers
@@ -96,6 +97,35 @@ def test_one_cycle_goes_up_and_far_down() -> None:
     down = 1e-4 + (1 - 1e-4) * (1 + np.cos(np.pi * (t - 0.25) / 0.75)) / 2
     assert ours == pytest.approx(np.where(t < 0.25, up, down))
     assert (ours.argmax(), ours[0], ours[-1]) == (25, pytest.approx(0.04), pytest.approx(1e-4))
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_the_momentum_of_one_cycle_goes_the_other_way(small: Any, nesterov: bool) -> None:
+    """Against Keras' own, told its momentum and learning rate by hand before each update."""
+    wanted = recipe(
+        optimizer="sgd",
+        optimizer_arguments={"momentum": 0.95, "nesterov": nesterov, "weight_decay": 0.01},
+        schedule="one-cycle",
+        schedule_arguments={"low_momentum": 0.85, "rise": 0.4},
+    )
+    momentum = 0.9 + 0.05 * np.cos(np.pi * np.array([0, 0.5, 1, 2 / 3, 1 / 3, 0]))  # 0.95 down to 0.85 and back
+    ours, theirs = optimizer_of(wanted, small, 6), keras.optimizers.SGD(0.1, 0.95, nesterov, weight_decay=0.01)
+    one, two = (keras.Variable(np.ones((3, 2), np.float32)) for _ in range(2))
+    ours.build([one])
+    gradients = np.random.default_rng(0).normal(size=(6, 3, 2)).astype(np.float32)
+    update = tf.function(lambda gradient: ours.apply([gradient], [one]))
+    for gradient, now, rate in zip(gradients, momentum, rates(wanted, 6), strict=True):
+        update(tf.constant(gradient))
+        theirs.momentum, theirs.learning_rate = now, rate
+        theirs.apply([gradient], [two])
+        np.testing.assert_allclose(one.numpy(), two.numpy(), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("optimizer", "momentum"), [("sgd", {"momentum": 0.8}), ("sgd", {}), ("adam", {})])
+def test_a_momentum_that_cannot_cycle_is_told(small: Any, optimizer: str, momentum: dict[str, float]) -> None:
+    cycle = {"schedule": "one-cycle", "schedule_arguments": {"low_momentum": 0.85}}
+    with pytest.raises(RecipeError, match=r"low_momentum is 0\.85, which is for sgd with a momentum above it"):
+        optimizer_of(recipe(optimizer=optimizer, optimizer_arguments=momentum, **cycle), small, 6)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "step", "exponential", "cosine", "one-cycle"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import math
 import os
@@ -47,6 +48,16 @@ def writer(record: Record, code: str = _WRITER) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", code, str(record.folder)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+
+
+def test_a_run_that_is_told_of_later_took_its_time(record: Record) -> None:
+    with record.start(PLAN, passed_seconds=90) as run:
+        pass
+    found = record.read(run.id)
+    assert found.seconds >= 90
+    assert found.ended is not None
+    began, ended = (datetime.datetime.fromisoformat(text) for text in (found.started, found.ended))
+    assert (ended - began).total_seconds() >= 90
 
 
 def test_a_run_is_read_as_it_was_written(record: Record) -> None:

@@ -16,7 +16,7 @@ Y. Grandvalet, JMLR 5 (2004), 1089-1105).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,7 +24,7 @@ import keras
 import numpy as np
 from scipy.special import stdtrit
 
-from training.data.parts import DataSet, Part
+from training.data.parts import DataSet, Divided, Part
 from training.fitting.attempt import Attempt, attempt
 from training.fitting.progress import Progress
 from training.recipe import Recipe
@@ -45,11 +45,19 @@ class CrossValidation:
         return f"{len(self.scores)} folds: {self.metric} {self.mean:.4f} ({self.lower:.4f} to {self.upper:.4f}); each {each}"
 
 
-def cross_validate(recipe: Recipe, dataset: DataSet, count: int, progress: Progress) -> CrossValidation:
+#: Fits the network of a fold, of which the last argument says in words which it is.
+FitFold = Callable[[Recipe, Divided, Progress, str], Attempt]
+
+
+def fit_fold(recipe: Recipe, split: Divided, progress: Progress, what: str) -> Attempt:
+    return attempt(recipe, split.problem, split, progress, what)
+
+
+def cross_validate(recipe: Recipe, dataset: DataSet, count: int, progress: Progress, fitted: FitFold = fit_fold) -> CrossValidation:
     """Fit and score the recipe on `count` folds. Raises VeletaError, for a fold that cannot be made before anything is fitted."""
     scores, shares = [], []
     for number, split in enumerate(dataset.folds(count, recipe.seed, recipe.max_rows), 1):
-        scores.append(score(attempt(recipe, split.problem, split, progress, what=f"fold {number} of {count}"), split.test))
+        scores.append(score(fitted(recipe, split, progress, f"fold {number} of {count}"), split.test))
         shares.append(len(split.test) / (len(split.train) + len(split.validation)))
         keras.utils.clear_session()  # or every fold's graph stays in memory
     lower, upper = corrected_interval(scores, float(np.mean(shares)))

@@ -43,11 +43,12 @@ def cosine(t: FloatArray, final: float = 0.0) -> FloatArray:
     return falling
 
 
-def one_cycle(t: FloatArray, rise: float = 0.3, start: float = 0.04, final: float = 1e-4) -> FloatArray:
+def one_cycle(t: FloatArray, rise: float = 0.3, start: float = 0.04, final: float = 1e-4, low_momentum: float | None = None) -> FloatArray:
     """Up from `start` for a share `rise` of the updates, then down to `final`, both as half a cosine.
 
     Smith & Topin, "Super-convergence" (arXiv 1708.07120); the numbers are those that became usual with it: a 25th, three tenths, and
-    far below where it began. The momentum stays as it is.
+    far below where it began. `low_momentum` does not change the rate: it is where the momentum of SGD goes meanwhile, in fitting.momentum;
+    without it that stays as it is.
     """
     up = start + (1 - start) * 0.5 * (1 - np.cos(np.pi * np.clip(t / max(rise, 1e-9), 0, 1)))
     down = cosine(np.clip((t - rise) / max(1 - rise, 1e-9), 0, 1), final)
@@ -74,10 +75,15 @@ def rates(recipe: Recipe, updates: int) -> FloatArray:
         shares, expected = (value, "a list of shares") if name == "at" else ([value], "a share")
         if not isinstance(shares, list) or not all(type(share) in (int, float) and 0 <= share <= 1 for share in shares):
             raise RecipeError(f"schedule_arguments.{name} is {value!r}, expected {expected} from 0 to 1")
-    warm = min(round(recipe.warmup * updates), updates - 1)
+    warm = warm_updates(recipe, updates)
     t = np.arange(updates - warm) / max(updates - warm - 1, 1)
     after = factor(t, **arguments)
     return recipe.learning_rate * np.concatenate([after[0] * (np.arange(warm) + 1) / (warm + 1), after])
+
+
+def warm_updates(recipe: Recipe, updates: int) -> int:
+    """Those of the warm-up."""
+    return min(round(recipe.warmup * updates), updates - 1)
 
 
 class Planned(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]

@@ -75,7 +75,11 @@ class ValueScore:
 
 def evaluate(path: Path, test: Part, classes: int) -> Score | ValueScore:
     """Score an ONNX file on the test rows. Without classes it answers values."""
-    outputs, embeddings = answer(path, test.x)
+    return judge_answers(test, classes, *answer(path, test.x))
+
+
+def judge_answers(test: Part, classes: int, outputs: FloatArray, embeddings: FloatArray) -> Score | ValueScore:
+    """Score answers to the test rows: `outputs` (n, classes) or, without classes, (n, 1)."""
     return _classes(test, classes, outputs, embeddings) if classes else _values(test, outputs, embeddings)
 
 

@@ -1,4 +1,4 @@
 """The record: every training, with what was tried, how, and what came of it.
 
-Rule: reading needs neither Keras nor TensorFlow, so that `veleta runs` starts fast; only `listener` and `event_files` know them.
+Rule: reading needs neither Keras nor TensorFlow, so that `veleta runs` starts fast. Only `folds`, `outcome` and `event_files` know them.
 """

@@ -9,14 +9,16 @@ import numpy as np
 from models.manifest import METRICS, Manifest, Metric
 from monitoring.accuracy.wilson import wilson
 from monitoring.arrays import FloatArray, IntArray
-from training.data.parts import Part, Split
+from training.data.parts import Divided, Part, Split
 from training.publishing.evaluate import Score, ValueScore, confusion_matrix
 from training.runs.answers import Answers
 from training.runs.run import Result
 
 
-def published_result(manifest: Manifest, network: str, validation: Score | ValueScore, test: Score | ValueScore, split: Split) -> Result:
-    """Of a version: the scores of the network as it was fitted, the variant `network`; how its other forms do stands in `facts`."""
+def published_result(
+    manifest: Manifest, network: str, validation: Score | ValueScore, test: Score | ValueScore, split: Split, **facts: Any
+) -> Result:
+    """Of a version: the scores of the network as it was fitted, the variant `network`; how its other forms do stands in the facts."""
     parts = (("validation", validation, split.validation), ("test", test, split.test))
     watched = METRICS[manifest.task][0]
     return Result(
@@ -29,8 +31,18 @@ def published_result(manifest: Manifest, network: str, validation: Score | Value
         {
             "default_variant": manifest.default_variant,
             f"test_{watched}": {variant.name: round(variant.metrics[watched].value, 6) for variant in manifest.variants},
+            **facts,
         },
     )
+
+
+def fold_result(score: Score | ValueScore, split: Divided, parameters: int) -> Result:
+    """Of a network that was fitted without a fold, judged on it."""
+    if isinstance(score, ValueScore):
+        return Result({"test": score.metrics}, parameters=parameters)
+    right = score.outputs.argmax(axis=1) == split.test.y
+    answers = {"test": Answers.of(split.test.x, right)}
+    return Result({"test": score.metrics}, answers, _rows(score.confusion), split.problem.classes, parameters)
 
 
 def validation_result(probabilities: FloatArray, part: Part, classes: tuple[str, ...], parameters: int | None, **facts: Any) -> Result:

@@ -60,11 +60,13 @@ class Record:
                 damaged.append(error)
         return [run for run in found if name in (None, run.plan.name)], damaged
 
-    def start(self, plan: Plan) -> Running:
-        """A run that is about to begin, to be used in a `with` statement. Raises RunError if the record cannot be written."""
+    def start(self, plan: Plan, passed_seconds: float = 0.0) -> Running:
+        """A run that is about to begin, or that began so long ago, to be used in a `with` statement. Raises RunError if the record cannot
+        be written.
+        """
         from training.runs.running import Running
 
-        return Running(self, plan)
+        return Running(self, plan, passed_seconds)
 
     def take(self) -> tuple[int, TextIO]:
         """The next free number, and the lock of its run."""

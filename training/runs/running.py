@@ -37,13 +37,13 @@ _BETWEEN_WRITES_SECONDS = 1.0
 class Running:
     """What `Record.start` gives. Also a listener of `Progress`, which tells it of each epoch."""
 
-    def __init__(self, record: Record, plan: Plan) -> None:
+    def __init__(self, record: Record, plan: Plan, passed_seconds: float = 0.0) -> None:
         self._record = record
-        self._started, self._written = time.monotonic(), -math.inf
+        self._started, self._written = time.monotonic() - passed_seconds, -math.inf
         self._curves: dict[str, dict[str, list[float | None]]] = {}
         self.id, self._lock = record.take()
         environment = Environment(git_commit(), package_versions(), platform.python_version(), cpu_name())
-        self._run = Run(FORMAT, self.id, plan, environment, "running", _now(), None, 0.0, (), (), Result(), None)
+        self._run = Run(FORMAT, self.id, plan, environment, "running", _now(-passed_seconds), None, 0.0, (), (), Result(), None)
         try:
             self._write()
         except OSError as error:
@@ -120,5 +120,6 @@ def _outcome(error: BaseException | None) -> tuple[State, str | None]:
             return "failed", f"{type(error).__name__}: {error}"
 
 
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _now(later_seconds: float = 0.0) -> str:
+    moment = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=later_seconds)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
