@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import io
 import json
 import math
 import os
@@ -87,7 +86,7 @@ def run(recipe: Recipe, dataset: DataSet) -> Outcome:
     keras.backend.clear_session()
     split = dataset.split(recipe.seed, recipe.max_rows)
     load, started, busy = os.getloadavg()[0], time.monotonic(), _processor_seconds()
-    attempted = attempt(recipe, split.problem, split, Progress(io.StringIO()))
+    attempted = attempt(recipe, split.problem, split, Progress())
     seconds, busy = time.monotonic() - started, _processor_seconds() - busy
     network, history = attempted.network, attempted.history
     with tempfile.TemporaryDirectory(prefix="veleta-size-") as folder:

@@ -38,7 +38,7 @@ IMAGES = Part(np.random.default_rng(0).integers(0, 256, (8, 28, 28, 1)).astype(n
 @pytest.mark.parametrize(
     ("name", "problem", "rows"),
     [
-        *((name, IMAGE, IMAGES) for name in ("dense", "cnn", "lstm", "gru", "transformer")),
+        *((name, IMAGE, IMAGES) for name in ("dense", "cnn", "fashion_15k", "fashion_50k", "lstm", "gru", "transformer")),
         *((name, SEQUENCE, sequences()) for name in ("lstm", "gru", "transformer")),
         ("table", WINE, wine().train),
         ("regression", DIABETES, diabetes().train),
