@@ -36,6 +36,10 @@ def _outcomes(outcomes: str) -> str:
 
 
 def _now() -> list[object]:
+    return [*_rightness(), *_changes()]
+
+
+def _rightness() -> list[object]:
     return [
         number(
             "Accuracy, last hour",
@@ -77,6 +81,11 @@ def _now() -> list[object]:
             nothing="no predictions",
             span=3,
         ),
+    ]
+
+
+def _changes() -> list[object]:
+    return [
         number("Rows answered", "Per second.", "cps", f"sum(rate(veleta_predictions_total{{{VARIANT}}}[$__rate_interval]))", span=3),
         number(
             "Signals over their limit",
