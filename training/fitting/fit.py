@@ -113,6 +113,7 @@ def fit(
         progress.callback(what, epochs, schedule.batches(len(train))),  # the last, as the others add to what there is to tell
     ]
     with np.errstate(all="ignore"):
+        _make_variables(model, train.x[:1], targets[:1])
         run = model.fit(
             train.x,
             targets,
@@ -125,6 +126,13 @@ def fit(
             verbose=0,
         )
     return _history(run.history, learning_rates)
+
+
+def _make_variables(model: Any, x: Any, y: FloatArray) -> None:
+    """Those of optimizer and metrics, which else the first step makes: TensorFlow traces such a step twice, which takes half a second."""
+    model.optimizer.build(model.trainable_variables)
+    model.compute_metrics(x, y, model(x, training=False))
+    model.reset_metrics()
 
 
 def _averaging(model: Any) -> list[Any]:
