@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 SERVING := .venv-serving
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-DIVIDED := --numprocesses 2 --dist loadfile --durations 12
+DIVIDED := --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 12
 STORE := $(if $(VELETA_STORE),$(VELETA_STORE),models)
 
 .DEFAULT_GOAL := help

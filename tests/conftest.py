@@ -19,11 +19,17 @@ from tests.live_server import LiveServer, running
 from tests.made import Made, make_run
 from tests.small_models import Data
 
-#: Files whose tests share something that takes minutes to make, so that a divided run has all of them in one process.
+#: Files whose tests share something that takes minutes to make, so that a divided run has all of them in one process, and begins with them.
 _TOGETHER = {
     "made": ("test_loop.py", "test_readme.py"),
     "trained": ("test_card.py", "test_command.py", "test_fitted.py", "test_published.py"),
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first: whoever begins with it last keeps the other process waiting."""
+    first = [file for files in _TOGETHER.values() for file in files]
+    items.sort(key=lambda item: first.index(item.path.name) if item.path.name in first else len(first))
 
 
 class FilesTogether(LoadFileScheduling):

@@ -113,7 +113,7 @@ def test_what_explodes_is_given_up_with_the_reason(searched: Searched, result: d
     assert all("learning_rate 1000" in run.plan.change for run in pruned)
     assert any((run.error or "").startswith("exploding: the loss is ") for run in pruned)
     assert all("learning-rate-too-high" in [verdict.kind for verdict in run.verdicts] for run in pruned)
-    assert all(f"gradient_norm/{layer}" in run.fits[0].curves for run in pruned for layer in ("dense", "probabilities"))
+    assert all(len(run.fits[0].layers) == 2 for run in pruned)  # whose gradients were measured
 
 
 def test_the_recipe_that_is_found_is_the_best_trial(searched: Searched, result: dict[str, Any]) -> None:
