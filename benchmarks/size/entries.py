@@ -36,4 +36,4 @@ ENTRIES = (
     Entry("fashion_15k", 15_000, 0.92, "89 % with 14,900"),
     Entry("fashion_50k", 50_000, 0.93, "92.5 % with < 100,000"),
 )
-BASELINE = Entry("founding")
+BASELINE = Entry("fashion-mnist")
