@@ -53,7 +53,7 @@ def test_a_thousand_requests_over_two_workers_are_counted_exactly(server: LiveSe
     for signal_name in ("class", "confidence", "mean"):
         bins = total(after, "veleta_signal_bin_total", 'model="digits8"', f'signal="{signal_name}"')
         assert bins == predictions(after, 'model="digits8"')
-    wait_for(lambda: total(server.metrics(), "veleta_in_flight_requests") == 0)  # a state, noted ten times a second
+    wait_for(lambda: total(server.metrics(), "veleta_in_flight_requests") == 0)  # a state, noted four times a second
     assert total(after, "veleta_queue_duration_seconds_count", 'model="digits8"') == predictions(after, 'model="digits8"')
     assert total(after, "veleta_batch_size_sum", 'model="digits8"') == predictions(after, 'model="digits8"')
 

@@ -72,7 +72,7 @@ def ask(url, images, token):
         "unload": refusal(lambda: client.unload_model("digits8")),
         "config": refusal(lambda: client.load_model("digits8", {"Authorization": f"Bearer {token}"}, config="{}")),
     }
-    time.sleep(0.5)  # the workers count what they noted ten times a second
+    time.sleep(0.5)  # the workers count what they noted four times a second
     said["statistics"] = client.get_inference_statistics("digits8")["model_stats"][0]
     client.unload_model("digits8", {"Authorization": f"Bearer {token}"})
     said["unloaded"] = [client.is_model_ready("digits8") for _ in range(20)]
