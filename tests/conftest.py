@@ -19,16 +19,24 @@ from tests.live_server import LiveServer, running
 from tests.made import Made, make_run
 from tests.small_models import Data
 
-#: Files whose tests share something that takes minutes to make, so that a divided run has all of them in one process, and begins with them.
+#: Files of which a divided run has all in one process, and begins with them: they share something that takes minutes to make, or are not
+#: to run beside each other, as tests of what hangs and a benchmark that takes every processor.
 _TOGETHER = {
     "made": ("test_loop.py", "test_readme.py"),
     "trained": ("test_card.py", "test_command.py", "test_fitted.py", "test_published.py"),
+    "loaded": ("test_hanging.py", "test_benchmarks.py"),
 }
+#: Those that take longest of the rest: first of the training group, then of the serving group. Each process is given two files at once.
+_LONG = (
+    *("test_folds.py", "test_diagnosis_benchmark.py", "test_agreement.py", "test_attempt.py", "test_diagnosis_repair.py", "test_search.py"),
+    *("test_server.py", "test_watching.py", "test_logging.py", "test_prometheus.py", "test_verdict.py", "test_docker.py"),
+    *("test_prometheus_rules.py", "test_tracing.py", "test_connection.py", "test_evidence.py", "test_incidents.py", "test_access.py"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest comes first: whoever begins with it last keeps the other process waiting."""
-    first = [file for files in _TOGETHER.values() for file in files]
+    """What takes longest comes first: whoever begins with it last keeps the other processes waiting."""
+    first = [file for files in _TOGETHER.values() for file in files] + list(_LONG)
     items.sort(key=lambda item: first.index(item.path.name) if item.path.name in first else len(first))
 
 

@@ -20,4 +20,4 @@ class Plan:
 
 
 LONG = Plan(cell=8, warm_up=2, anchor=4, passes=2, pairs=8, starts=3, overload=60, soak=600)
-SHORT = Plan(cell=1, warm_up=1, anchor=1, passes=1, pairs=1, starts=1, overload=5, soak=20)
+SHORT = Plan(cell=1, warm_up=1, anchor=1, passes=1, pairs=1, starts=1, overload=3, soak=5)

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ _UNREACHABLE = ("Failed to establish a new connection", "Name or service not kno
 
 
 def python_of(name: str) -> Path:
-    """The interpreter of the environment of that name, made if it is not there. Raises AssertionError with pip's words.
+    """The interpreter of the environment of that name, made if it is not there. Raises AssertionError with the installer's words.
 
     A registry that cannot be reached skips the test, but not in CI.
     """
@@ -43,11 +44,20 @@ def python_of(name: str) -> Path:
 
 
 def _make(home: Path, wanted: Path) -> None:
-    # Debian's python3 may lack ensurepip; the pip that is here installs into the other environment.
+    # Debian's python3 may lack ensurepip; what is here installs into the other environment.
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
-    install = ["install", "--quiet", "--disable-pip-version-check", "--requirement", wanted]
-    command = [sys.executable, "-m", "pip", "--python", home / "bin" / "python", *install]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode and not os.environ.get("CI") and any(sign in done.stderr for sign in _UNREACHABLE):
+    for installer in _installers(home / "bin" / "python"):
+        done = subprocess.run([*installer, "--requirement", wanted], stderr=subprocess.PIPE, text=True, check=False)
+        if done.returncode == 0:
+            return
+    if not os.environ.get("CI") and any(sign in done.stderr for sign in _UNREACHABLE):
         pytest.skip(f"pip cannot reach a registry to install {wanted.name}")
-    assert done.returncode == 0, done.stderr
+    raise AssertionError(done.stderr)
+
+
+def _installers(python: Path) -> Iterator[list[str | Path]]:
+    """uv, which needs a tenth of the time, as it leaves compiling to the import; then pip, which has settings that uv does not read."""
+    uv = Path(sys.executable).with_name("uv")
+    if uv.exists():
+        yield [uv, "pip", "install", "--quiet", "--python", python]
+    yield [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--disable-pip-version-check"]

