@@ -12,19 +12,24 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.size.entries import BASELINE, ENTRIES, Entry
 from benchmarks.size.run import Outcome, kept, outcome, run
-from benchmarks.size.table import Line, to_text
 from models.errors import VeletaError
 from training.data.parts import DataSet
 from training.data.sources import load
 from training.quiet import load_keras_quietly
 
+if TYPE_CHECKING:
+    from benchmarks.size.table import Line
+
 
 def main(words: Sequence[str] | None = None) -> int:
     arguments = _parse(words)
-    load_keras_quietly()
+    load_keras_quietly()  # before whatever imports Keras: how TensorFlow computes is settled by then
+    from benchmarks.size.table import to_text
+
     try:
         lines = measure(arguments, load(arguments.data))
     except VeletaError as error:
@@ -41,6 +46,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def measure(arguments: argparse.Namespace, dataset: DataSet) -> list[Line]:
     """A line for each recipe of which there is an outcome."""
+    from benchmarks.size.table import Line
+
     lines = []
     for entry in (*ENTRIES, BASELINE):
         if entry.name not in arguments.recipes:
