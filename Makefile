@@ -5,7 +5,8 @@ SERVING := .venv-serving
 EVERYTHING := train,dev
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 UV_INSTALL := pip install --quiet --compile-bytecode --constraint constraints.txt
-DIVIDED := --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 12
+# Over how many processes is said with each group: the tests of training compute, the others wait half of the time.
+DIVIDED := --dist loadfile --no-loadscope-reorder --durations 12 --numprocesses
 STORE := $(if $(VELETA_STORE),$(VELETA_STORE),models)
 
 .DEFAULT_GOAL := help
@@ -32,16 +33,16 @@ lint: $(VENV)/.installed ## style, types and layers
 	$(VENV)/bin/lint-imports
 
 test-training: $(VENV)/.installed ## the tests that need TensorFlow
-	$(VENV)/bin/python -m pytest -q $(DIVIDED) -m training
+	$(VENV)/bin/python -m pytest -q $(DIVIDED) 2 -m training
 
 test-serving: $(SERVING)/.installed ## the tests of everything else, where TensorFlow is not installed
-	$(SERVING)/bin/python -m pytest -q $(DIVIDED) -m "not training and not browser and not clients" --ignore=tests/training
+	$(SERVING)/bin/python -m pytest -q $(DIVIDED) 3 -m "not training and not browser and not clients" --ignore=tests/training
 
 test-clients: $(VENV)/.installed ## the protocols with clients that others wrote, each in an environment of its own
-	$(VENV)/bin/python -m pytest -q $(DIVIDED) -m clients tests/clients
+	$(VENV)/bin/python -m pytest -q $(DIVIDED) 2 -m clients tests/clients
 
 test-browser: packages $(VENV)/.installed ## the page in a real Chromium
-	$(VENV)/bin/python -m pytest -q $(DIVIDED) -m browser tests/browser
+	$(VENV)/bin/python -m pytest -q $(DIVIDED) 2 -m browser tests/browser
 
 packages: ## Debian packages that the tests use: installed as root, named otherwise
 	@tests/system_packages
