@@ -10,7 +10,7 @@ DIVIDED := --dist loadfile --no-loadscope-reorder --durations 12 --numprocesses
 STORE := $(if $(VELETA_STORE),$(VELETA_STORE),models)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint test-training test-serving test-clients test-browser docker-check format clean packages
+.PHONY: help install run test lint test-training test-serving test-clients test-browser test-outside docker-check format clean packages
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ run: $(VENV)/.installed ## train the default model if the store is empty, and se
 	fi
 	@exec $(VENV)/bin/veleta serve
 
-test: packages lint test-training test-serving test-clients test-browser docker-check ## install what is missing and run every test
+test: packages lint test-training test-serving test-outside docker-check ## install what is missing and run every test
 
 lint: $(VENV)/.installed ## style, types and layers
 	$(VENV)/bin/ruff check .
@@ -43,6 +43,9 @@ test-clients: $(VENV)/.installed ## the protocols with clients that others wrote
 
 test-browser: packages $(VENV)/.installed ## the page in a real Chromium
 	$(VENV)/bin/python -m pytest -q $(DIVIDED) 2 -m browser tests/browser
+
+test-outside: packages $(VENV)/.installed ## both of these side by side
+	$(VENV)/bin/python -m pytest -q $(DIVIDED) 2 -m "clients or browser" tests/clients tests/browser
 
 packages: ## Debian packages that the tests use: installed as root, named otherwise
 	@tests/system_packages
