@@ -5,11 +5,12 @@ SERVING := .venv-serving
 EVERYTHING := train,dev
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 UV_INSTALL := pip install --quiet --compile-bytecode --constraint constraints.txt
-DIVIDED := --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 12
+# Over how many processes is said with each group: the tests of training compute, the others wait half of the time.
+DIVIDED := --dist loadfile --no-loadscope-reorder --durations 12 --numprocesses
 STORE := $(if $(VELETA_STORE),$(VELETA_STORE),models)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint test-training test-serving test-clients test-browser docker-check format clean packages
+.PHONY: help install run test lint test-training test-serving test-clients test-browser test-outside docker-check format clean packages
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +24,7 @@ run: $(VENV)/.installed ## train the default model if the store is empty, and se
 	fi
 	@exec $(VENV)/bin/veleta serve
 
-test: packages lint test-training test-serving test-clients test-browser docker-check ## install what is missing and run every test
+test: packages lint test-training test-serving test-outside docker-check ## install what is missing and run every test
 
 lint: $(VENV)/.installed ## style, types and layers
 	$(VENV)/bin/ruff check .
@@ -32,16 +33,19 @@ lint: $(VENV)/.installed ## style, types and layers
 	$(VENV)/bin/lint-imports
 
 test-training: $(VENV)/.installed ## the tests that need TensorFlow
-	$(VENV)/bin/python -m pytest -q $(DIVIDED) -m training
+	$(VENV)/bin/python -m pytest -q $(DIVIDED) 2 -m training
 
 test-serving: $(SERVING)/.installed ## the tests of everything else, where TensorFlow is not installed
-	$(SERVING)/bin/python -m pytest -q $(DIVIDED) -m "not training and not browser and not clients" --ignore=tests/training
+	$(SERVING)/bin/python -m pytest -q $(DIVIDED) 3 -m "not training and not browser and not clients" --ignore=tests/training
 
 test-clients: $(VENV)/.installed ## the protocols with clients that others wrote, each in an environment of its own
-	$(VENV)/bin/python -m pytest -q $(DIVIDED) -m clients tests/clients
+	$(VENV)/bin/python -m pytest -q $(DIVIDED) 2 -m clients tests/clients
 
 test-browser: packages $(VENV)/.installed ## the page in a real Chromium
-	$(VENV)/bin/python -m pytest -q $(DIVIDED) -m browser tests/browser
+	$(VENV)/bin/python -m pytest -q $(DIVIDED) 2 -m browser tests/browser
+
+test-outside: packages $(VENV)/.installed ## both of these side by side
+	$(VENV)/bin/python -m pytest -q $(DIVIDED) 2 -m "clients or browser" tests/clients tests/browser
 
 packages: ## Debian packages that the tests use: installed as root, named otherwise
 	@tests/system_packages
