@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 SERVING := .venv-serving
-EVERYTHING := train,dev
+EVERYTHING := train,dev# a comma would end an argument of $(call)
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 UV_INSTALL := pip install --quiet --compile-bytecode --constraint constraints.txt
 # Over how many processes is said with each group: the tests of training compute, the others wait half of the time.
