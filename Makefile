@@ -19,7 +19,7 @@ install: $(VENV)/.installed ## everything, in .venv/
 
 run: $(VENV)/.installed ## train the default model if the store is empty, and serve on port 8000
 	@if $(VENV)/bin/veleta models --json | grep -q '"models": \[\]'; then \
-		echo "The store $(STORE)/ is empty: training the default model (digits), about two minutes." >&2; \
+		echo "The store $(STORE)/ is empty: training the default model (digits), two to three minutes." >&2; \
 		$(VENV)/bin/veleta train; \
 	fi
 	@exec $(VENV)/bin/veleta serve
