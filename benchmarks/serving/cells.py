@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -38,8 +39,9 @@ def measure(server: Server, posts: Mapping[str, Post], plan: Plan) -> dict[str, 
     return found
 
 
-def weighed(server: Server, post: Post, connections: int, seconds: float) -> Load:
-    """A load, and what it took of the processors: that hardly changes when other programs want them, too."""
+def weighed(server: Server, post: Post, connections: int, seconds: float, after: float = 0) -> Load:
+    """A load, and what it took of the processors until so long after: that hardly changes when other programs want them, too."""
     before = server.core_seconds()
     load = wrk(server.port, post, connections, seconds)
+    time.sleep(after)
     return replace(load, core_us=1e6 * (server.core_seconds() - before) / max(load.requests, 1))

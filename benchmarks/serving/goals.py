@@ -65,8 +65,10 @@ def manners(anchors: Anchors, veleta: Served, found: Manners, queue_rows: int) -
     yield Goal("memory of a worker (RSS), MiB", found.worker_rss_mib, 130e6 / 2**20)
     yield Goal(f"soak of {found.soak_memory.seconds:.0f} s: requests that failed", found.soak.failed, 0)
     yield _flat(f"soak of {found.soak_memory.seconds:.0f} s", found.soak_memory)
-    spent = f"{found.watching.core_us_with:.0f} µs of processor time a request with it, {found.watching.core_us_without:.0f} without"
-    yield Goal(f"cost of monitoring, share of throughput ({spent})", found.watching.share, 0.03)
+    watching = found.watching
+    low, high = watching.interval
+    spent = f"{watching.core_us_without:.0f} µs without; 95 %: {low:.1%} to {high:.1%}; {watching.fewer:.1%} fewer requests"
+    yield Goal(f"cost of monitoring, share of the processor time of a request ({spent})", watching.share, 0.03)
 
 
 def _overload(found: Manners) -> Iterator[Goal]:

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Plan:
-    """Seconds of each part. `passes` are rounds of anchors and Veleta around the peers, `pairs` those with and without monitoring."""
+    """Seconds of each part. `passes` are rounds of anchors and Veleta around the peers, `pairs` of turns
+    are with and without monitoring.
+    """
 
     cell: float
     warm_up: float
     anchor: float
     passes: int
     pairs: int
+    turn: float
     starts: int
     overload: float
     soak: float
 
 
-LONG = Plan(cell=8, warm_up=2, anchor=4, passes=2, pairs=8, starts=3, overload=60, soak=600)
-SHORT = Plan(cell=1, warm_up=1, anchor=1, passes=1, pairs=1, starts=1, overload=3, soak=5)
+LONG = Plan(cell=8, warm_up=2, anchor=4, passes=2, pairs=40, turn=1.5, starts=3, overload=60, soak=600)
+SHORT = Plan(cell=1, warm_up=1, anchor=1, passes=1, pairs=1, turn=0.5, starts=1, overload=3, soak=5)

@@ -24,6 +24,8 @@ from benchmarks.serving.plan import Plan
 from benchmarks.serving.processes import Server, environment, free_port, serving, weigh
 
 _DEADLINE_SECONDS = 1.0
+#: After so long, what a load has left to count is counted.
+_COUNTED_SECONDS = 0.5
 _WATCHED, _UNWATCHED = "veleta", "benchmarks.serving.unwatched"
 T = TypeVar("T")
 
@@ -44,10 +46,13 @@ class Trend:
 
 @dataclass(frozen=True)
 class Watching:
-    """What monitoring takes: the share of throughput, in the middle and of each pair; processor time of a request with it and without."""
+    """What monitoring takes of a server's processor time for a request: the share in the middle of all pairs, with its 95 % interval by
+    bootstrap. `fewer` is the share by which fewer requests were answered, in the middle.
+    """
 
     share: float
-    shares: list[float]
+    interval: tuple[float, float]
+    fewer: float
     core_us_with: float
     core_us_without: float
 
@@ -130,15 +135,23 @@ def _start_seconds(model: Model) -> float:
 
 
 def _watching(model: Model, post: Post, plan: Plan) -> Watching:
-    """Both servers run all the time and are asked in turns, so that the machine's drift falls on both."""
+    """Both servers run all the time and are asked in short turns, so that the machine's drift falls on both."""
     with running(model) as watched, running(model, _UNWATCHED) as unwatched:
         found: dict[int, list[Load]] = {watched.pid: [], unwatched.pid: []}
         for number in range(-1, plan.pairs):
             for server in (watched, unwatched) if number % 2 else (unwatched, watched):
-                found[server.pid].append(cells.weighed(server, post, 32, plan.cell / 2))
-        on, off = found[watched.pid][1:], found[unwatched.pid][1:]  # the first ones warm up
-    shares = [1 - one.per_second / other.per_second for one, other in zip(on, off, strict=True)]
-    return Watching(float(np.median(shares)), shares, mean(on).core_us, mean(off).core_us)
+                found[server.pid].append(cells.weighed(server, post, 32, plan.turn, _COUNTED_SECONDS))
+        pairs = list(zip(found[watched.pid], found[unwatched.pid], strict=True))[1:]  # the first ones warm up
+    shares = np.array([1 - without.core_us / of.core_us for of, without in pairs])
+    drawn = np.random.default_rng(0).choice(shares, (2000, len(shares)))
+    low, high = np.quantile(np.median(drawn, axis=1), (0.025, 0.975))
+    return Watching(
+        float(np.median(shares)),
+        (float(low), float(high)),
+        float(np.median([1 - of.per_second / without.per_second for of, without in pairs])),
+        mean([of for of, _ in pairs]).core_us,
+        mean([without for _, without in pairs]).core_us,
+    )
 
 
 def _overload(server: Server, post: Post, per_second: float, seconds: float) -> tuple[Overload, Trend]:
