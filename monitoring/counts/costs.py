@@ -12,6 +12,7 @@ from pathlib import Path
 
 from monitoring.arrays import FloatArray
 from monitoring.counts.layout import Layout
+from monitoring.counts.notes import take
 from monitoring.counts.shared_counts import SharedCounts, Slot
 
 #: `last` is when a request was last answered (seconds since 1970), not a sum. The rest are the numbers of `Cost`, in its order.
@@ -40,29 +41,27 @@ class Costs:
     def __init__(self, folder: Path, slot: Slot) -> None:
         self._folder, self._slot = folder, slot
         self._rows: dict[str, dict[str, FloatArray]] = {}
-        self._notes: deque[tuple[str, str, tuple[float, ...]]] = deque()
+        self._notes: dict[tuple[str, str], deque[tuple[float, ...]]] = defaultdict(deque)
 
     def answered(self, key: str, rows: int, reading: float, waiting: float, calling: float, writing: float) -> None:
         """A request of so many rows is answered. The steps are in seconds; the call of the model may have served other requests too."""
-        self._notes.append((key, "answered", (1, rows, reading, waiting, calling, writing)))
+        self._notes[key, "answered"].append((1, rows, reading, waiting, calling, writing))
 
     def called(self, key: str) -> None:
         """The model was called once."""
-        self._notes.append((key, "called", (1,)))
+        self._notes[key, "called"].append((1,))
 
     def refused(self, key: str, seconds: float) -> None:
         """A request's data did not fit, which took so long to find out."""
-        self._notes.append((key, "refused", (1, seconds)))
+        self._notes[key, "refused"].append((1, seconds))
 
     def count(self) -> None:
         """Add all notes to what all workers share."""
-        values = defaultdict(list)
-        for _ in range(len(self._notes)):
-            key, part, noted = self._notes.popleft()
-            values[key, part].append(noted)
-        for (key, part), rows in values.items():
+        for (key, part), notes in list(self._notes.items()):
+            if not (taken := take(notes)):
+                continue
             row = self._row(key)
-            row[part] += [sum(column) for column in zip(*rows, strict=True)]
+            row[part] += [sum(column) for column in zip(*taken, strict=True)]
             if part == "answered":
                 row["last"][0] = time.time()
 

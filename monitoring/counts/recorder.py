@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from monitoring.arrays import FloatArray
 from monitoring.counts.capture import Capture
 from monitoring.counts.costs import Costs
 from monitoring.counts.layout import BATCH_BOUNDS, CODES, DURATION_BOUNDS, FEEDBACK_RESULTS, REJECTIONS, observe, server_layout
+from monitoring.counts.notes import take
 from monitoring.counts.shared_counts import claim_slot, server_counts, subject_counts
 from monitoring.signals.duplicates import Recent
 from monitoring.signals.measure import QUALITY_CHECKS, Batch, quality
@@ -47,7 +48,7 @@ class Recorder:
         self._subjects: dict[str, dict[str, FloatArray]] = {}
         self._predicted: deque[tuple[Subject, Batch, float]] = deque()
         self._queued: deque[tuple[Subject, list[float]]] = deque()
-        self._requested: deque[tuple[str, int, float]] = deque()
+        self._requested: dict[tuple[str, int], deque[float]] = defaultdict(deque)
         self._begun: deque[None] = deque()  # a note for each, as all else here: a lock would wait while the thread counts
         self._in_flight = 0
         self._bytes = 0
@@ -84,7 +85,7 @@ class Recorder:
 
     def requested(self, route: str, code: int, seconds: float) -> None:
         """A request is answered."""
-        self._requested.append((route, code, seconds))
+        self._requested[route, code].append(seconds)
         self._wake()
 
     def refused(self, subject: Subject, check: str, seconds: float = 0.0) -> None:
@@ -111,8 +112,7 @@ class Recorder:
             self._noted.clear()
             self._bytes = 0
             by_subject: dict[str, list[tuple[Subject, Batch, float]]] = defaultdict(list)
-            while self._predicted:
-                note = self._predicted.popleft()
+            for note in take(self._predicted):
                 by_subject[note[0].key].append(note)
             for notes in by_subject.values():
                 self._count_predictions(notes)
@@ -159,8 +159,7 @@ class Recorder:
 
     def _count_waits(self) -> None:
         waits: dict[str, tuple[Subject, list[float]]] = {}
-        while self._queued:
-            subject, seconds = self._queued.popleft()
+        for subject, seconds in take(self._queued):
             waits.setdefault(subject.key, (subject, []))[1].extend(seconds)
         for subject, together in waits.values():
             observe(self._row(subject), "queue", DURATION_BOUNDS, np.array(together))
@@ -170,18 +169,15 @@ class Recorder:
             self._noted.set()
 
     def _count_requests(self) -> None:
-        notes = [self._requested.popleft() for _ in range(len(self._requested))]
-        begun = [self._begun.popleft() for _ in range(len(self._begun))]  # after the others: none ends before it began
-        self._in_flight += len(begun) - len(notes)
+        ended = 0
+        for (route, code), notes in list(self._requested.items()):
+            spent = np.array(take(notes))
+            ended += len(spent)
+            place = self._place(route)
+            self._server["requests"][place, _code_place(code)] += len(spent)
+            observe({name: self._server[name][place] for name in ("seconds", "seconds_sum")}, "seconds", DURATION_BOUNDS, spent)
+        self._in_flight += len(take(self._begun)) - ended  # after the others: none ends before it began
         self._server["in_flight"][0] = self._in_flight
-        if not notes:
-            return
-        asked, codes, _ = zip(*notes, strict=True)
-        for (route, code), number in Counter(zip(asked, codes, strict=True)).items():
-            self._server["requests"][self._place(route), _code_place(code)] += number
-        for route in set(asked):
-            parts = {name: self._server[name][self._place(route)] for name in ("seconds", "seconds_sum")}
-            observe(parts, "seconds", DURATION_BOUNDS, np.array([spent for other, _, spent in notes if other == route]))
 
     def _place(self, route: str) -> int:
         return self._routes.get(route, len(self._routes) - 1)
