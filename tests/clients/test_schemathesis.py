@@ -28,7 +28,7 @@ def test_no_undescribed_answer_and_no_failure(client_python: Callable[[str], Pat
     (tmp_path / "openapi.json").write_text(json.dumps(sharpened(server.get("/openapi.json").json())))
     command = [
         client_python("schemathesis").with_name("schemathesis"), "run", "openapi.json", "--url", server.url, "--checks", ",".join(CHECKS),
-        "--phases", "examples,coverage,fuzzing", "--max-examples", "60", "--seed", "1", "--no-shrink", "--continue-on-failure",
+        "--phases", "examples,coverage,fuzzing", "--max-examples", "30", "--seed", "1", "--no-shrink", "--continue-on-failure",
         "--generation-database", "none", "--suppress-health-check", "all", "--no-color",
     ]  # fmt: skip
 
