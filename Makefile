@@ -5,7 +5,7 @@ SERVING := .venv-serving
 EVERYTHING := train,dev# a comma would end an argument of $(call)
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 UV_INSTALL := pip install --quiet --compile-bytecode --constraint constraints.txt
-# Over how many processes is said with each group: the tests of training compute, the others wait half of the time.
+# Over how many processes is said with each group: more than there are processors, since all of them wait at times.
 DIVIDED := --dist loadfile --no-loadscope-reorder --durations 12 --numprocesses
 STORE := $(if $(VELETA_STORE),$(VELETA_STORE),models)
 
@@ -33,10 +33,10 @@ lint: $(VENV)/.installed ## style, types and layers
 	$(VENV)/bin/lint-imports
 
 test-training: $(VENV)/.installed ## the tests that need TensorFlow
-	$(VENV)/bin/python -m pytest -q $(DIVIDED) 2 -m training
+	$(VENV)/bin/python -m pytest -q $(DIVIDED) 3 -m training
 
 test-serving: $(SERVING)/.installed ## the tests of everything else, where TensorFlow is not installed
-	$(SERVING)/bin/python -m pytest -q $(DIVIDED) 3 -m "not training and not browser and not clients" --ignore=tests/training
+	$(SERVING)/bin/python -m pytest -q $(DIVIDED) 4 -m "not training and not browser and not clients" --ignore=tests/training
 
 test-clients: $(VENV)/.installed ## the protocols with clients that others wrote, each in an environment of its own
 	$(VENV)/bin/python -m pytest -q $(DIVIDED) 2 -m clients tests/clients

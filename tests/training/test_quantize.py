@@ -75,7 +75,10 @@ def test_the_validation_rows_decide(best: Choice, fp32: Path, split: Split, tmp_
 
     def spoiled(source: Path, target: Path, calibration: Any, choice: Choice) -> None:
         rows = calibration if choice == best else type(calibration)(calibration.x // 16, calibration.y)
-        right(source, target, rows, choice)
+        apart = target.parent / str(choice)  # what other rows range over lies beside their targets
+        apart.mkdir()
+        right(source, apart / target.name, rows, choice)
+        (apart / target.name).replace(target)
 
     monkeypatch.setattr(quantization, "_quantize", spoiled)
     assert quantize(fp32, tmp_path / "int8.onnx", split.train, split.validation) == best

@@ -60,17 +60,17 @@ def quantize(source: Path, target: Path, calibration: Part, validation: Part) ->
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
         made = {choice: Path(scratch, f"{number}.onnx") for number, choice in enumerate(CHOICES)}
         for choice, path in made.items():
-            _quantize(prepared, path, calibration, choice, Path(scratch, f"{choice.method.name}.json"))
+            _quantize(prepared, path, calibration, choice)
         best = min(CHOICES, key=lambda choice: _faults(made[choice], validation))
         target.write_bytes(made[best].read_bytes())
     return best
 
 
-def _quantize(source: Path, target: Path, calibration: Part, choice: Choice, ranges: Path) -> None:
+def _quantize(source: Path, target: Path, calibration: Part, choice: Choice) -> None:
     """QDQ with unsigned activations and signed weights, which ONNX Runtime runs fastest on x86. Without a dot product for int8, sums of
     two products overflow 16 bits, so the weights get seven. What comes out of a dense layer stays float, as does what `floating` names.
 
-    The file `ranges` keeps what the activations were found to range over: it is the same for all choices with the same method.
+    A file beside the target keeps what the activations were found to range over: it is the same for all choices with the same method.
     """
     quantize_static(
         str(source),
@@ -82,7 +82,7 @@ def _quantize(source: Path, target: Path, calibration: Part, choice: Choice, ran
         per_channel=choice.per_channel,
         reduce_range=not has_int8_dot(),
         calibrate_method=choice.method,
-        calibration_cache_path=ranges,
+        calibration_cache_path=target.with_name(f"{choice.method.name}.json"),
         nodes_to_exclude=floating(onnx.load(source).graph),
         extra_options={
             "WeightSymmetric": True,
