@@ -9,6 +9,9 @@ UV_INSTALL := pip install --quiet --compile-bytecode --constraint constraints.tx
 DIVIDED := --dist loadfile --no-loadscope-reorder --durations 12 --numprocesses
 STORE := $(if $(VELETA_STORE),$(VELETA_STORE),models)
 
+# Wherever it is set, each of the hundreds of programs that the tests start would compile everything anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint test-training test-serving test-clients test-browser test-outside docker-check format clean packages
 

@@ -26,11 +26,12 @@ _TOGETHER = {
     "trained": ("test_card.py", "test_command.py", "test_fitted.py", "test_published.py"),
     "loaded": ("test_hanging.py", "test_benchmarks.py"),
 }
-#: Those that take longest of the rest: first of the training group, then of the serving group. Each process is given two files at once.
+#: Those that take longest of the rest: those of the training group, of the serving group, of those outside. Each process
+#: that has two tests or fewer is given a second file at once.
 _LONG = (
     *("test_folds.py", "test_diagnosis_benchmark.py", "test_agreement.py", "test_attempt.py", "test_diagnosis_repair.py", "test_search.py"),
     *("test_server.py", "test_watching.py", "test_logging.py", "test_prometheus.py", "test_verdict.py", "test_docker.py"),
-    *("test_schemathesis.py",),  # of those outside
+    *("test_schemathesis.py", "test_scenes.py", "test_look.py", "test_values.py"),
     *("test_prometheus_rules.py", "test_tracing.py", "test_connection.py", "test_evidence.py", "test_incidents.py", "test_rates.py"),
 )
 

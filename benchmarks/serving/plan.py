@@ -23,4 +23,4 @@ class Plan:
 
 
 LONG = Plan(cell=8, warm_up=2, anchor=4, passes=2, pairs=40, turn=1.5, starts=3, overload=60, soak=600)
-SHORT = Plan(cell=1, warm_up=1, anchor=1, passes=1, pairs=1, turn=0.5, starts=1, overload=3, soak=5)
+SHORT = Plan(cell=0.5, warm_up=0.5, anchor=0.5, passes=1, pairs=1, turn=0.5, starts=1, overload=2, soak=2)
