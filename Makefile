@@ -4,7 +4,7 @@ VENV := .venv
 SERVING := .venv-serving
 EVERYTHING := train,dev# a comma would end an argument of $(call)
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-UV_INSTALL := pip install --quiet --compile-bytecode --constraint constraints.txt
+UV_INSTALL := pip install --quiet --constraint constraints.txt
 # Over how many processes is said with each group: more than there are processors, since all of them wait at times.
 DIVIDED := --dist loadfile --no-loadscope-reorder --durations 12 --numprocesses
 STORE := $(if $(VELETA_STORE),$(VELETA_STORE),models)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import subprocess
+from functools import partial
 
 import pytest
 import requests
 
 from app.service import ROUTES
 from app.settings import Settings
-from tests.live_server import ROOT, clean_environment
+from tests.live_server import ROOT, clean_environment, wait_for
 from tests.made import Made
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -73,4 +74,5 @@ def test_every_command_does_what_it_says(made: Made) -> None:
     assert "digits/2 is live" in told
     assert "digits/1 is live" in told
     assert "veleta_confusion_total" in told
-    assert requests.get(f"http://127.0.0.1:{port}/", headers={"Accept": "application/json"}, timeout=5).json()["version"] == "1"
+    asked = partial(requests.get, f"http://127.0.0.1:{port}/", headers={"Accept": "application/json"}, timeout=5)
+    wait_for(lambda: asked().json()["version"] == "1")
