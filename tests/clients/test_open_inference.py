@@ -200,7 +200,7 @@ def test_mlserver_infer(
 def test_perf_analyzer(client_python: Callable[[str], Path], open_server: LiveServer, tmp_path: Path, form: str) -> None:
     program = client_python("perf_analyzer").with_name("perf_analyzer")
     table = tmp_path / "table.csv"
-    few = ["--measurement-mode", "count_windows", "--measurement-request-count", "50", "-s", "900", "-r", "10"]  # other things run here as well
+    few = ["--measurement-mode", "count_windows", "--measurement-request-count", "50", "-s", "900", "-r", "10"]  # others run here, too
     address = open_server.url.removeprefix("http://")
     what = ["-m", "digits8", "-u", address, "-i", "http", "--service-kind", "triton", "--input-tensor-format", form, "-b", "4"]
     command = [program, *what, "--concurrency-range", "2", *few, "-f", table]
