@@ -27,7 +27,9 @@ run: $(VENV)/.installed ## train the default model if the store is empty, and se
 	fi
 	@exec $(VENV)/bin/veleta serve
 
-test: packages lint test-training test-serving test-outside docker-check ## install what is missing and run every test
+test: packages lint test-serving ## install what is missing and run every test
+	@$(MAKE) --jobs 2 test-training test-outside # side by side; training gives way
+	@$(MAKE) docker-check
 
 lint: $(VENV)/.installed ## style, types and layers
 	$(VENV)/bin/ruff check .
@@ -36,7 +38,7 @@ lint: $(VENV)/.installed ## style, types and layers
 	$(VENV)/bin/lint-imports
 
 test-training: $(VENV)/.installed ## the tests that need TensorFlow
-	$(VENV)/bin/python -m pytest -q $(DIVIDED) 3 -m training
+	nice $(VENV)/bin/python -m pytest -q $(DIVIDED) 3 -m training
 
 test-serving: $(SERVING)/.installed ## the tests of everything else, where TensorFlow is not installed
 	$(SERVING)/bin/python -m pytest -q $(DIVIDED) 4 -m "not training and not browser and not clients" --ignore=tests/training
