@@ -47,7 +47,8 @@ class Trend:
 @dataclass(frozen=True)
 class Watching:
     """What monitoring takes of a server's processor time for a request: the share in the middle of all pairs, with its 95 % interval by
-    bootstrap. `fewer` is the share by which fewer requests were answered, in the middle.
+    bootstrap, which holds for these two servers as they happened to start. `fewer` is the share by which fewer requests were answered,
+    in the middle.
     """
 
     share: float
