@@ -31,8 +31,8 @@ _TOGETHER = {
 _LONG = (
     *("test_folds.py", "test_diagnosis_benchmark.py", "test_agreement.py", "test_attempt.py", "test_diagnosis_repair.py", "test_search.py"),
     *("test_server.py", "test_watching.py", "test_logging.py", "test_prometheus.py", "test_verdict.py", "test_docker.py"),
-    *("test_schemathesis.py", "test_scenes.py", "test_look.py", "test_values.py"),
     *("test_prometheus_rules.py", "test_tracing.py", "test_connection.py", "test_evidence.py", "test_incidents.py", "test_rates.py"),
+    *("test_schemathesis.py", "test_scenes.py", "test_look.py", "test_values.py"),
 )
 
 
