@@ -12,7 +12,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,6 @@ from benchmarks.diagnosis.cases import GROUPS, HEALTHY, Case, cases, short_cases
 from training.quiet import load_keras_quietly
 
 if TYPE_CHECKING:
-    from benchmarks.diagnosis.judged import Judged
     from benchmarks.diagnosis.run import Outcome
 
 
@@ -47,7 +46,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def confusion(chosen: Sequence[Case], calibrate: bool = False) -> dict[str, Any]:
     """Train what is not in the cache, judge, and print what came of it."""
-    from benchmarks.diagnosis.judged import JUDGES, counted, judge_all
+    from benchmarks.diagnosis.judged import JUDGES, LONGER, counted, judge_all, settled
     from benchmarks.diagnosis.run import outcome
     from benchmarks.diagnosis.table import matrix, summary, to_text
 
@@ -58,38 +57,23 @@ def confusion(chosen: Sequence[Case], calibrate: bool = False) -> dict[str, Any]
         print(f"\r{number + 1} of {len(chosen)} trainings", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     counting, unwell, harmless = counted(made)
+    judged_by = settled(made, counting, lambda case: outcome(case, LONGER))
+    grown = [case for case in counting if judged_by[case] is not made[case]]
     healthy = sum(case.kind == HEALTHY for case in counting)
     print(
         f"{len(counting) - healthy} faulty and {healthy} healthy trainings; {sum(one.seconds for one in made.values()):,.0f} s of training."
     )
-    print(f"Not counted: {len(unwell)} healthy draws that trained badly, {len(harmless)} faults that did no harm.\n")
+    print(f"Not counted: {len(unwell)} healthy draws that trained badly, {len(harmless)} faults that did no harm.")
+    print(f"{len(grown)} healthy draws had too few epochs and were trained {LONGER} times as long.\n")
     for who, judge in JUDGES.items():
-        judged = judge_all(made, counting, judge)
+        judged = judge_all(judged_by, counting, judge)
         found[who] = summary(judged)
         print(to_text(found[who], who), end="\n\n")
         if who == "Veleta":
             print(matrix(judged), end="\n\n")
-            found["trained three times as long"] = _longer([one.case for one in judged if _is_too_short(one)], made)
             if calibrate:
                 _write_confidence(found[who])
-    return found | {"left_out": {"unwell": list(map(str, unwell)), "harmless": list(map(str, harmless))}}
-
-
-def _is_too_short(judged: Judged) -> bool:
-    return judged.case.kind == HEALTHY and judged.named == "too-few-epochs"
-
-
-def _longer(chosen: Sequence[Case], made: Mapping[Case, Outcome]) -> dict[str, float]:
-    """Of healthy draws that are called trained too short: what longer training gains. Two points are harm, as for faults."""
-    from benchmarks.diagnosis.judged import HARMS_BY
-    from benchmarks.diagnosis.run import outcome
-
-    gains = {str(case): outcome(case, longer=3).test - made[case].test for case in chosen}
-    for case, gain in gains.items():
-        print(f"{case} was called too short: trained three times as long it gains {100 * gain:.1f} points of the test rows")
-    if gains:
-        print(f"{sum(gain >= HARMS_BY for gain in gains.values())} of these {len(gains)} gain two points or more.\n")
-    return gains
+    return found | {"left_out": {"unwell": list(map(str, unwell)), "harmless": list(map(str, harmless))}, "grown": list(map(str, grown))}
 
 
 def _write_confidence(found: dict[str, Any]) -> None:

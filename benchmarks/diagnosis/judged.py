@@ -1,8 +1,10 @@
 """What was said of each training, held against what was put wrong.
 
-Two criteria that know nothing of the diagnosis say which runs count. A healthy run has to come within five points of the median of
+Criteria that know nothing of the diagnosis say which runs count. A healthy run has to come within five points of the median of
 its kind of network on its data: a draw that trains badly is not healthy, whatever was meant. A fault that is only a fault where it
-costs something has to cost two points of its twin without it (as a mutant has to be killed: DeepCrime, ISSTA 2021).
+costs something has to cost two points of its twin without it (as a mutant has to be killed: DeepCrime, ISSTA 2021). The same two points
+say whether a healthy draw was trained long enough: one that gains them when trained three times as long had too few epochs, which is
+a fault, and that longer training stands for it as the healthy one.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from training.diagnosis.diagnose import diagnose
 from training.diagnosis.facts import Curves, Facts, Trace
 
 HEALTHY_WITHIN, HARMS_BY = 0.05, 0.02
+#: How much longer a healthy draw is trained to see whether it was trained long enough.
+LONGER = 3
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,12 @@ def counted(made: dict[Case, Outcome]) -> tuple[list[Case], list[Case], list[Cas
     ]
     left_out = {*unwell, *harmless}
     return [case for case in made if case not in left_out], unwell, harmless
+
+
+def settled(made: dict[Case, Outcome], counting: Sequence[Case], longer: Callable[[Case], Outcome]) -> dict[Case, Outcome]:
+    """The trainings, healthy draws that had too few epochs in their `longer` form."""
+    grown = {case: longer(case) for case in counting if case.kind == HEALTHY}
+    return made | {case: one for case, one in grown.items() if one.test - made[case].test >= HARMS_BY}
 
 
 def ours(case: Case, outcome: Outcome) -> Judged:

@@ -46,9 +46,9 @@ class Trend:
 
 @dataclass(frozen=True)
 class Watching:
-    """What monitoring takes of a server's processor time for a request: the share in the middle of all pairs, with its 95 % interval by
-    bootstrap, which holds for these two servers as they happened to start. `fewer` is the share by which fewer requests were answered,
-    in the middle.
+    """What monitoring takes of a server's processor time for a request, with its 95 % interval by bootstrap over the starts of the two
+    servers: processes differ by how they happened to start, more than turns do. `fewer` is the share by which fewer requests were
+    answered. Each is the mean over starts of the pair in the middle.
     """
 
     share: float
@@ -136,23 +136,24 @@ def _start_seconds(model: Model) -> float:
 
 
 def _watching(model: Model, post: Post, plan: Plan) -> Watching:
-    """Both servers run all the time and are asked in short turns, so that the machine's drift falls on both."""
+    """Both servers are asked in short turns, so that the machine's drift falls on both, and are started anew now and then."""
+    starts = [_pairs(model, post, plan) for _ in range(plan.watched_starts)]
+    shares = np.array([np.median([1 - without.core_us / of.core_us for of, without in pairs]) for pairs in starts])
+    fewer = np.array([np.median([1 - of.per_second / without.per_second for of, without in pairs]) for pairs in starts])
+    drawn = np.random.default_rng(0).choice(shares, (2000, len(shares))).mean(axis=1)
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    with_it, without_it = (mean([pair[side] for pairs in starts for pair in pairs]).core_us for side in (0, 1))
+    return Watching(float(shares.mean()), (float(low), float(high)), float(fewer.mean()), with_it, without_it)
+
+
+def _pairs(model: Model, post: Post, plan: Plan) -> list[tuple[Load, Load]]:
+    """Turns of two servers that have just started: with monitoring and without."""
     with running(model) as watched, running(model, _UNWATCHED) as unwatched:
         found: dict[int, list[Load]] = {watched.pid: [], unwatched.pid: []}
         for number in range(-1, plan.pairs):
             for server in (watched, unwatched) if number % 2 else (unwatched, watched):
                 found[server.pid].append(cells.weighed(server, post, 32, plan.turn, _COUNTED_SECONDS))
-        pairs = list(zip(found[watched.pid], found[unwatched.pid], strict=True))[1:]  # the first ones warm up
-    shares = np.array([1 - without.core_us / of.core_us for of, without in pairs])
-    drawn = np.random.default_rng(0).choice(shares, (2000, len(shares)))
-    low, high = np.quantile(np.median(drawn, axis=1), (0.025, 0.975))
-    return Watching(
-        float(np.median(shares)),
-        (float(low), float(high)),
-        float(np.median([1 - of.per_second / without.per_second for of, without in pairs])),
-        mean([of for of, _ in pairs]).core_us,
-        mean([without for _, without in pairs]).core_us,
-    )
+        return list(zip(found[watched.pid], found[unwatched.pid], strict=True))[1:]  # the first ones warm up
 
 
 def _overload(server: Server, post: Post, per_second: float, seconds: float) -> tuple[Overload, Trend]:
