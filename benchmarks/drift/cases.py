@@ -15,7 +15,9 @@ SHARES = (0.1, 0.5, 1.0)
 
 @dataclass(frozen=True)
 class Case:
-    """A shift on a `share` of the rows. For `class_gone` the strength is the class; `share` of its rows are gone."""
+    """A shift on a `share` of the rows. For `class_gone` the strength is the class; `share` of its rows are gone. None at all: a share of 0
+    shows how often there is a false alarm.
+    """
 
     shift: str
     strength: float
@@ -23,6 +25,8 @@ class Case:
 
     @property
     def title(self) -> str:
+        if not self.share:
+            return "none"
         what = {"class_gone": "knock-out of class", "affine": "rotation, zoom", "label_shift": "label shift, Dirichlet"}.get(
             self.shift, self.shift
         )
@@ -47,10 +51,12 @@ class Case:
         return drawn
 
 
+NONE = Case("noise", 0, 0)
 CASES = (
+    NONE,
     *(Case("noise", sigma, share) for sigma in (1, 10, 100) for share in SHARES),
     *(Case("affine", degrees, share) for degrees in (10, 40, 90) for share in SHARES),
     *(Case("class_gone", 0, share) for share in SHARES),
     *(Case("label_shift", concentration) for concentration in (50, 10, 2)),
 )
-SHORT_CASES = (Case("noise", 100), Case("class_gone", 0))
+SHORT_CASES = (NONE, Case("noise", 100), Case("class_gone", 0))

@@ -61,11 +61,13 @@ class Windowed(ABC):
     name = ""
 
     def paths(self, deployment: Deployment, after: Answered, drawn: IntArray, limits: FloatArray | None = None) -> FloatArray:
-        statistic, drawn = self.prepare(deployment, after), drawn if limits is None else drawn[:_SHIFTED_RUNS]
+        statistic, drawn = self.prepare(deployment, after), drawn if limits is None else drawn[:SHIFTED_RUNS]
         found = np.full((len(WINDOWS), *drawn.shape[:2]), -np.inf)
         for run, rows in enumerate(drawn):
             for start in range(0, len(rows), _BLOCK):
                 end = min(start + _BLOCK, len(rows))
+                if end < SETTLING:  # nobody asks how it was long before the shift
+                    continue
                 for kind, window in enumerate(WINDOWS):
                     length = window // rows.shape[1]
                     first = max(0, start - length + 1)
@@ -85,10 +87,10 @@ class Statistic(Protocol):
     def __call__(self, rows: IntArray, length: int, /) -> FloatArray: ...
 
 
-#: Ticks before the shift, ticks that are looked at together, and runs of each deployment that are simulated after a shift.
-SETTLING = 100
+#: Ticks before the shift, ticks that are looked at together, and runs of each deployment that rivals are simulated in after a shift.
+SETTLING = 400
 _BLOCK = 50
-_SHIFTED_RUNS = 4
+SHIFTED_RUNS = 4
 
 
 class PopulationStability(Windowed):

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.drift.detectors import SETTLING
+from benchmarks.drift.detectors import SETTLING, SHIFTED_RUNS
 from benchmarks.drift.world import Answered, Deployment
 from benchmarks.serving.peers import python_of
 from benchmarks.serving.processes import ROOT, environment
 from monitoring.arrays import FloatArray, IntArray
 
 _PROGRAM = ROOT / "benchmarks" / "peers" / "river_detectors.py"
-#: Runs of each deployment that are simulated to find the limit, and after each shift: a row costs microseconds in each detector.
-_QUIET_RUNS, _SHIFTED_RUNS = 2, 1
+#: Runs of each deployment that are simulated to find the limit: a row costs microseconds in each detector.
+_QUIET_RUNS = 8
 _SECONDS = 3600
 #: Of ADWIN; the smallest that sees a change says how sure it is.
-_DELTAS = tuple(2.0**-power for power in range(8))
+_DELTAS = tuple(2.0 ** (-power / 2) for power in range(6, 22))
 
 
 class PageHinkley:
@@ -46,7 +46,7 @@ class Adwin:
 
 
 def _runs(limits: FloatArray | None) -> int:
-    return _QUIET_RUNS if limits is None else _SHIFTED_RUNS
+    return _QUIET_RUNS if limits is None else SHIFTED_RUNS
 
 
 def _run(deployment: Deployment, after: Answered, drawn: IntArray, deltas: FloatArray, limits: FloatArray) -> FloatArray:

@@ -281,5 +281,7 @@ REMEDIES: dict[str, tuple[Remedy, ...]] = {
     "overfitting": (_EARLY, _DROPOUT, _AUGMENT, _PENALTY, _SMOOTH),
     "underfitting": (_USUAL, _LONGER, _WIDER, _ADAM, _NORMALIZE, _START, _LESS_DROPOUT),
 }
+#: What often helps a network in which nothing is found any more, the likeliest to be proved first.
+OFTEN = (_NORMALIZE, _COSINE, _ADAM, _WIDER, _LONGER)
 #: Every remedy of a recipe once: what the random arm draws from.
 ALL_REMEDIES = tuple({remedy.change: remedy for remedies in REMEDIES.values() for remedy in remedies if remedy.resplit is None}.values())

@@ -1,7 +1,9 @@
 """Remedies with proof: train, name what is wrong, apply the first remedy, and keep it only if a paired test says that it helped.
 
 Each trial changes one thing of what was best so far and trains with the same seed, order and bounds. A remedy that is not proved better
-on the validation rows is taken back, and the next one is tried. The test rows are asked once, when all is done. Beside it an arm of
+on the validation rows is taken back, and the next one is tried. One that was kept may be taken again as long as its finding lasts. When
+nothing is found any more, the other remedies of what was found are tried on top, and then what often helps a network, since the first
+remedy that is proved seldom is all that can be had. The test rows are asked once, when all is done. Beside it an arm of
 random remedies may have as many trials: an independent study found random repair as good as most tools (Kim, Humbatova, Jahangirova,
 Tonella and Yoo, ICST 2023, arXiv 2301.11568), so whoever claims to do better has to show it.
 """
@@ -9,7 +11,7 @@ Tonella and Yoo, ICST 2023, arXiv 2301.11568), so whoever claims to do better ha
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +23,7 @@ from training.diagnosis.attempt import Diagnosed, diagnosed
 from training.diagnosis.finding import Finding
 from training.diagnosis.measure.scores import score
 from training.diagnosis.proof import Proof, compare_classes, compare_values
-from training.diagnosis.remedies import ALL_REMEDIES, REMEDIES, Remedy
+from training.diagnosis.remedies import ALL_REMEDIES, OFTEN, REMEDIES, Remedy
 from training.errors import RecipeError
 from training.fitting.progress import Progress
 from training.recipe import Recipe
@@ -96,29 +98,37 @@ class Repairer:
         """Apply any remedies, whatever is found."""
         rng = np.random.default_rng(seed)
         order = [ALL_REMEDIES[i] for i in rng.permutation(len(ALL_REMEDIES))]
-        return self._walk(recipe, split, "random", lambda made: ((remedy, "") for remedy in order))
+        return self._walk(recipe, split, "random", lambda found: ((remedy, "") for remedy in order))
 
-    def _walk(self, recipe: Recipe, split: Split, arm: str, remedies: Callable[[Diagnosed], Iterator[tuple[Remedy, str]]]) -> Repair:
+    def _walk(self, recipe: Recipe, split: Split, arm: str, remedies: Callable[[Iterable[str]], Iterator[tuple[Remedy, str]]]) -> Repair:
         first = best = self._start(recipe, split)
-        tried: set[str] = set()
+        spent: set[str] = set()
         for _ in range(self._rounds):
-            chosen = self._next(best, remedies(best.made), tried)
+            found = (kind for trial in self._lineage(best) for kind in trial.found)
+            chosen = self._next(best, remedies(found), spent)
             if chosen is None:
                 break
-            best = self._try(best, *chosen, arm)
+            before, best = best, self._try(best, *chosen, arm)
+            if best is before or best.split is not before.split:
+                spent.add(chosen[0].change)
         return self._told(first, best)
+
+    def _lineage(self, best: _State) -> list[Trial]:
+        """What led to the best, the last one first."""
+        lineage = [best.trial]
+        while lineage[-1].parent is not None:
+            lineage.append(self.trials[lineage[-1].parent])
+        return lineage
 
     def _start(self, recipe: Recipe, split: Split) -> _State:
         made = diagnosed(recipe, self._problem, split, self._progress, "as it is", aloud=False)
         return self._state(Trial(0, None, "start", "as it is", "", True, 0.0, None, _kinds(made), recipe), made, split)
 
-    def _next(self, best: _State, remedies: Iterator[tuple[Remedy, str]], tried: set[str]) -> tuple[Remedy, str] | None:
-        """The first remedy that was not tried yet and changes something."""
+    def _next(self, best: _State, remedies: Iterator[tuple[Remedy, str]], spent: set[str]) -> tuple[Remedy, str] | None:
+        """The first remedy that was not taken back and changes something."""
         for remedy, reason in remedies:
-            if remedy.change in tried:
-                continue
-            tried.add(remedy.change)
-            if remedy.resplit is not None or remedy.recipe(best.trial.recipe) != best.trial.recipe:
+            changes = remedy.resplit is not None or remedy.recipe(best.trial.recipe) != best.trial.recipe
+            if changes and remedy.change not in spent:
                 return remedy, reason
         return None
 
@@ -158,10 +168,7 @@ class Repairer:
         test = best.split.test
         before, after = (answers_of(state.made, test) for state in (first, best))
         scores = [0.0 if answers is None else score(answers, test.y, self._problem) for answers in (before, after)]
-        lineage = [best.trial]
-        while lineage[-1].parent is not None:
-            lineage.append(self.trials[lineage[-1].parent])
-        changes = tuple(reversed(lineage[:-1]))
+        changes = tuple(reversed(self._lineage(best)[:-1]))
         return Repair(
             best.trial.recipe, best.made.findings, tuple(self.trials), scores[0], scores[1], self._compare(before, after, test), changes
         )
@@ -177,9 +184,11 @@ def answers_of(made: Diagnosed, part: Part) -> FloatArray | None:
     return answers if np.isfinite(answers).all() else None
 
 
-def _asked_for(made: Diagnosed) -> Iterator[tuple[Remedy, str]]:
-    """The remedies of the first finding, then those of the next."""
-    return ((remedy, finding.kind) for finding in made.ill for remedy in REMEDIES[finding.kind])
+def _asked_for(found: Iterable[str]) -> Iterator[tuple[Remedy, str]]:
+    """The remedies of what is found, the first first; of what was found before; and, if there was anything, what often helps."""
+    kinds = list(dict.fromkeys(found))
+    yield from ((remedy, kind) for kind in kinds for remedy in REMEDIES[kind])
+    yield from ((remedy, "") for remedy in OFTEN if kinds)
 
 
 def _kinds(made: Diagnosed) -> tuple[str, ...]:

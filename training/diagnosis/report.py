@@ -24,7 +24,7 @@ def _reasons(done: Repair) -> dict[str, str]:
     reasons: dict[str, str] = {}
     for trial in done.changes:
         assert trial.parent is not None
-        why = f"{trial.reason}: {trial.change}" + (f" ({trial.proof})" if trial.proof else "")
+        why = (f"{trial.reason}: " if trial.reason else "") + trial.change + (f" ({trial.proof})" if trial.proof else "")
         reasons |= dict.fromkeys(_changed(done.trials[trial.parent].recipe, trial.recipe), why)
     return reasons
 
