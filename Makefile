@@ -27,8 +27,10 @@ run: $(VENV)/.installed ## train the default model if the store is empty, and se
 	fi
 	@exec $(VENV)/bin/veleta serve
 
-test: packages lint test-serving ## install what is missing and run every test
-	@$(MAKE) --jobs 2 test-training test-outside # side by side; training gives way
+test: ## install what is missing and run every test
+	@$(MAKE) --jobs 3 packages lint $(SERVING)/.installed # side by side, since what installs waits for the network
+	@$(MAKE) test-serving
+	@$(MAKE) --jobs 2 test-training test-outside # training gives way
 	@$(MAKE) docker-check
 
 lint: $(VENV)/.installed ## style, types and layers

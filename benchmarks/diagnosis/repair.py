@@ -21,6 +21,8 @@ from training.diagnosis.proof import mcnemar
 
 WITHIN = 0.02
 ROUNDS = 4
+#: To be raised when a repair does something else than before.
+FORMAT = 2
 #: What is wrong with the data itself, and what does no harm that a test could see.
 BEYOND_A_RECIPE = ("constant-features", "shuffled-labels", "noisy-labels", "overfitting", "unbalanced-classes")
 _MEASURING = ("leaked-validation", "validation-too-small")
@@ -42,7 +44,7 @@ def repair(say: Callable[[str], None], group: str, seeds: int, short: bool = Fal
 
 def _arm(case: Case, at_random: bool) -> float:
     """The test score after the repair, made at most once."""
-    file = CACHE / "repair" / f"{case}-{'random' if at_random else 'remedies'}-{ROUNDS}.pickle".replace(" ", "-")
+    file = CACHE / "repair" / f"{case}-{'random' if at_random else 'remedies'}-{ROUNDS}-{FORMAT}.pickle".replace(" ", "-")
     if file.exists():
         kept: float = pickle.loads(file.read_bytes())
         return kept

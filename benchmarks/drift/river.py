@@ -19,7 +19,9 @@ _PROGRAM = ROOT / "benchmarks" / "peers" / "river_detectors.py"
 _QUIET_RUNS = 8
 _SECONDS = 3600
 #: Of ADWIN; the smallest that sees a change says how sure it is.
-_DELTAS = tuple(2.0 ** (-power / 2) for power in range(6, 22))
+_DELTAS = tuple(2.0 ** (-power / 2) for power in range(8, 20))
+#: Of a tick in which the largest delta saw none.
+_UNSURE = -np.log(2 * _DELTAS[0])
 
 
 class PageHinkley:
@@ -41,8 +43,9 @@ class Adwin:
         deltas = np.array(_DELTAS) if limits is None else np.exp(-limits[:1])
         until = np.full(len(deltas), np.inf if limits is None else 1.0)
         seen = _run(deployment, after, drawn[: _runs(limits)], deltas, np.concatenate([[0.0], until]))
-        sure = np.where(seen > 0, -np.log(deltas)[:, None, None], -np.inf).max(axis=0, keepdims=True)
-        return sure if limits is None else np.where(seen > 0, np.inf, -np.inf)
+        if limits is not None:
+            return np.where(seen > 0, np.inf, -np.inf)
+        return np.where(seen > 0, -np.log(deltas)[:, None, None], _UNSURE).max(axis=0, keepdims=True)
 
 
 def _runs(limits: FloatArray | None) -> int:
