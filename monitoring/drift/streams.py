@@ -11,6 +11,7 @@ import numpy as np
 
 from monitoring.arrays import FloatArray
 from monitoring.drift.evidence import Streams
+from monitoring.signals.answered import CLASSES
 from monitoring.signals.measure import QUALITY_CHECKS
 from monitoring.subject import Subject
 
@@ -28,12 +29,15 @@ def streams_of(subject: Subject) -> Streams:
         parts[check] = _good_and_bad(reference.rows, reference.quality[check])
     if errors := subject.task.errors:
         parts[ERROR] = errors.counts
+    columns = reference.fitted.columns
+    unordered = {CLASSES.name, *(columns.unordered if columns else ())}
     widths = [len(part) for part in parts.values()]
     return Streams(
         tuple(parts),
         np.cumsum([0, *widths[:-1]]),
         np.concatenate(list(parts.values())),
         np.array([name not in reference.profiles for name in parts]),
+        np.array([name not in unordered for name in parts]),
     )
 
 

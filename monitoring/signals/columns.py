@@ -130,6 +130,11 @@ class Columns:
     def _by_signal(self) -> dict[str, Column]:
         return {_PREFIX + column.name: column for column in self.all}
 
+    @property
+    def unordered(self) -> tuple[str, ...]:
+        """The signals of categories, whose bins are in no order."""
+        return tuple(signal for signal, column in self._by_signal.items() if column.categories is not None)
+
     def _known(self, signal: str) -> NDArray[Any] | None:
         return self._by_signal[signal].categories
 

@@ -15,10 +15,10 @@ BINS, SIGNALS = 10, 6
 Traffic = Callable[[int], FloatArray]
 
 
-def streams(reference: FloatArray) -> Streams:
+def streams(reference: FloatArray, ordered: bool = True) -> Streams:
     """SIGNALS streams of BINS bins over a reference (…, SIGNALS * BINS)."""
     names = tuple(f"signal {number}" for number in range(SIGNALS))
-    return Streams(names, np.arange(SIGNALS) * BINS, reference, np.zeros(SIGNALS, dtype=bool))
+    return Streams(names, np.arange(SIGNALS) * BINS, reference, np.zeros(SIGNALS, dtype=bool), np.full(SIGNALS, ordered))
 
 
 def equal() -> FloatArray:
@@ -34,10 +34,10 @@ def references(rng: np.random.Generator, rows: int, runs: int) -> FloatArray:
     return rng.multinomial(rows, equal(), size=(runs, SIGNALS)).astype(np.float64).reshape(runs, -1)
 
 
-def first_alarms(references: FloatArray, traffic: Traffic, ticks: int, level: float) -> IntArray:
+def first_alarms(references: FloatArray, traffic: Traffic, ticks: int, level: float, ordered: bool = True) -> IntArray:
     """The tick at which each run's total evidence first reaches the level, `ticks` if it does not."""
     runs = len(references)
-    watched = streams(references[0])
+    watched = streams(references[0], ordered)
     evidence = dataclasses.replace(Evidence.start(watched, 0.0, np.zeros_like(references)), null=references + 0.5)
     total, alarms = np.zeros_like(references), np.full(runs, ticks)
     for tick in range(ticks):

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 from scipy.special import gammaln
-from scipy.stats import chi2, chi2_contingency, dirichlet_multinomial
+from scipy.stats import chi2, chi2_contingency, dirichlet_multinomial, rankdata
 
 from monitoring.arrays import FloatArray
 from monitoring.drift.dirichlet import log_gamma, log_likelihood
@@ -63,33 +63,68 @@ def test_dissimilarity_has_its_degrees_of_freedom_as_mean_for_any_number_of_rows
     assert unlike.sum() / freedom.sum() == pytest.approx(1, abs=0.02)
 
 
-def test_a_chunk_moves_the_evidence_as_the_formula_says() -> None:
+def log_dm(x: FloatArray, a: FloatArray) -> float:
+    return float(gammaln(a.sum()) - gammaln(a.sum() + x.sum()) + (gammaln(a + x) - gammaln(a)).sum())
+
+
+def tilted(null: FloatArray, ridits: FloatArray, recent: FloatArray) -> FloatArray:
+    """The null moved as far as the recent rows are, written out."""
+    shares = null / null.sum()
+    mean = shares @ ridits
+    variance = shares @ (ridits - mean) ** 2
+    moved = recent @ (ridits - mean) / (recent.sum() + CONCENTRATION)
+    q = shares * np.exp(moved / variance * (ridits - mean))
+    return np.asarray(q / q.sum() * null.sum())
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_a_chunk_moves_the_evidence_as_the_formula_says(ordered: bool) -> None:
     """Without overdispersion: two chunks as like as can be, then one, computed with scipy's gammaln."""
     reference = np.array([30.0, 50, 20])
-    watched = Streams(("only",), ONE, reference, np.array([False]))
+    watched = Streams(("only",), ONE, reference, np.array([False]), np.array([ordered]))
     chunks = [np.array([60.0, 100, 40]), np.array([60.0, 100, 40]), np.array([70.0, 90, 40])]
     evidence, total = Evidence.start(watched, 0, np.zeros(3)), np.zeros(3)
     evidence = dataclasses.replace(evidence, freedom=np.array([1e12]), unlike=np.array([1e12]))  # nothing in doubt: rows are independent
-    null, recent, log_r = reference + 0.5, np.zeros((3, 3)), np.full(3, -np.inf)
-
-    def log_dm(x: FloatArray, a: FloatArray) -> float:
-        return float(gammaln(a.sum()) - gammaln(a.sum() + x.sum()) + (gammaln(a + x) - gammaln(a)).sum())
+    null, recent, log_r = reference + 0.5, np.zeros((3, 3)), np.full(6, -np.inf)
+    smooth = reference + 0.5
+    ridits = (smooth.cumsum() - smooth / 2) / smooth.sum() - 0.5
 
     for number, x in enumerate(chunks):
         total = total + x
         evidence = evidence.advance(watched, number + 1, total)
         if number == 0:
-            log_r = np.zeros(3)  # a first chunk has none before it to tell it from a burst: it says nothing, e = 1
+            log_r = np.zeros(6)  # a first chunk has none before it to tell it from a burst: it says nothing, e = 1
             continue
         for j, half_life in enumerate(HALF_LIVES):
-            smooth = reference + 0.5
-            alternative = CONCENTRATION * smooth / smooth.sum() + recent[j]
-            log_r[j] = np.logaddexp(log_r[j], 0) + log_dm(x, alternative) - log_dm(x, null)
+            free = CONCENTRATION * smooth / smooth.sum() + recent[j]
+            for k, alternative in ((j, free), (j + 3, tilted(null, ridits, recent[j]) if ordered else free)):
+                log_r[k] = np.logaddexp(log_r[k], 0) + log_dm(x, alternative) - log_dm(x, null)
             recent[j] = recent[j] * 0.5 ** (x.sum() / half_life) + x
         null = null + x
 
-    np.testing.assert_allclose(evidence.log_r[:, 0], log_r, rtol=1e-4)
+    np.testing.assert_allclose(evidence.log_r[:, 0], log_r, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(evidence.null, null, rtol=1e-4)
+
+
+def test_ridits_are_mean_ranks() -> None:
+    reference = np.array([3.0, 0, 7, 2, 5])
+    watched = Streams(("a", "b"), np.array([0, 3]), reference, np.zeros(2, bool), np.ones(2, bool))
+    for part, ridits in ((reference[:3], watched.ridits[:3]), (reference[3:], watched.ridits[3:])):
+        rows = np.repeat(np.arange(len(part)), (2 * part + 1).astype(int))  # halves count as rows here
+        expected = [(rankdata(rows)[rows == place].mean() - 0.5) / len(rows) - 0.5 for place in range(len(part))]
+        np.testing.assert_allclose(ridits, expected)
+
+
+def test_a_number_that_moves_a_little_is_found_sooner_for_being_ordered() -> None:
+    """The same rows in streams whose bins are in order and in streams whose bins are not: a small move along the bins."""
+    moved = equal() * np.exp(np.linspace(-0.25, 0.25, BINS))
+    moved /= moved.sum()
+    delays = []
+    for ordered in (True, False):
+        rng, runs, change = np.random.default_rng(0), 20, 60
+        alarms = first_alarms(references(rng, 5_000, runs), changed(rng, runs, 100, moved, change), 600, 300, ordered)
+        delays.append(np.median(alarms[alarms >= change] - change))
+    assert delays[0] < 0.8 * delays[1]
 
 
 @pytest.mark.parametrize(("rows_reference", "rows"), [(1_000, 10), (1_000, 1_000), (1_000, 50_000), (10_000, 100)])
@@ -176,7 +211,7 @@ def test_lost_counts_are_no_change() -> None:
 def test_fewer_errors_than_held_back_are_no_alarm_and_more_are() -> None:
     """A stream of good and bad: 2 % of 2,000 held-back rows were bad."""
     rng = np.random.default_rng(0)
-    watched = Streams(("error",), ONE, np.array([1960.0, 40.0]), np.array([True]))
+    watched = Streams(("error",), ONE, np.array([1960.0, 40.0]), np.array([True]), np.array([True]))
 
     def evidence_after(rate: float) -> float:
         evidence, total, highest = Evidence.start(watched, 0.0, np.zeros(2)), np.zeros(2), -np.inf
