@@ -41,13 +41,9 @@ class Track:
 
     def fits(self, subject: Subject) -> bool:
         """Whether it was laid out as the subject is: another release of the program may count other things."""
-        fresh = Track.start(subject, 0.0)
-        ours, theirs = (
-            {name: array.shape for name, array in track.vigil.evidence.to_arrays().items()}
-            | {"counts": track.counts.shape, "labels": track.labels.shape, "cohorts": track.cohorts.counts.shape[1:]}
-            for track in (self, fresh)
-        )
-        return ours == theirs
+        task = subject.task
+        sizes = len(self.counts), len(self.labels), self.cohorts.counts.shape[1]
+        return sizes == (subject.layout.size, task.label_layout.size, 1 + task.width) and self.vigil.evidence.fits(streams_of(subject))
 
     def advance(self, subject: Subject, now: float, counts: FloatArray, labels: Labels) -> Track:
         """The track at `now`, with the total `counts` and the `labels` that came since it was last moved."""

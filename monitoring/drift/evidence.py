@@ -141,6 +141,11 @@ class Evidence:
             updated_at=np.full((*runs, s), now),
         )
 
+    def fits(self, streams: Streams) -> bool:
+        """Whether it is of such streams and alternatives: another release may have others."""
+        bins, s = streams.reference.shape[-1], len(streams.names)
+        return self.null.shape[-1] == bins and self.log_r.shape[-2:] == (2 * len(HALF_LIVES), s)
+
     def restart(self, streams: Streams, now: float) -> Evidence:
         """As at the start, but with what is known of the overdispersion."""
         return replace(Evidence.start(streams, now, self.counted), unlike=self.unlike, freedom=self.freedom, chunk=self.chunk)
