@@ -10,7 +10,8 @@ are two for each of three half-lives. The free one is CONCENTRATION · reference
 before x: it can be any change, and has a share to learn for each bin. The tilted one is the null with each bin's parameter multiplied
 by exp(θ · ridit), where θ moves the mean ridit as far as the recent rows have moved it (one Newton step): it can only be a move along
 the bins of an ordered signal, and has one number to learn, so it finds a small one in up to a fifth fewer rows. Where bins have no
-order, the free one takes its place.
+order, as classes have none, a sparse one takes its place: the null with the shares of those bins changed that are two standard errors
+away among the recent rows, which finds a class that has become rare in up to a quarter fewer.
 
 Then Shiryaev and Roberts' R ← (R + 1) e. R − t is a supermartingale without drift, so is every average of such, hence the average of R
 over all streams and alternatives reaches A after A chunks or more in the mean: the promise holds for the whole bank, with no
@@ -42,6 +43,8 @@ HALF_LIVES = (200.0, 2_000.0, 20_000.0)
 CONCENTRATION = 50.0
 #: The tilt of an alternative is at most so steep, for a variance of the ridits that is at least so large.
 _MOST_TILT, _LEAST_VARIANCE = 20.0, 1e-3
+#: Standard errors by which the share of a bin has surely changed.
+_SURELY = 2.0
 #: Fewer rows wait for more: two smaller chunks could not be told apart from a burst.
 CHUNK_ROWS = 50
 #: Degrees of freedom after which half of what is known of the overdispersion is forgotten (an hour of 10-second chunks with ten bins).
@@ -201,11 +204,11 @@ class Evidence:
         )
 
     def _alternatives(self, streams: Streams) -> FloatArray:
-        """Parameters of the alternatives (…, a, bins): for each half-life the free one, then the tilted one."""
+        """Parameters of the alternatives (…, a, bins): for each half-life the free one, then for each the tilted or the sparse one."""
         smooth = streams.reference + 0.5
         shares = smooth / streams.spread(streams.rows(smooth))
         free = CONCENTRATION * shares[..., None, :] + self.recent
-        tilted = np.where(streams.spread(streams.ordered), self._tilted(streams), free)
+        tilted = np.where(streams.spread(streams.ordered), self._tilted(streams), self._sparse(streams))
         alternatives: FloatArray = np.concatenate([free, tilted], axis=-2)
         return alternatives
 
@@ -218,6 +221,16 @@ class Evidence:
         tilt = np.clip(moved / np.maximum(variance, _LEAST_VARIANCE)[..., None, :], -_MOST_TILT, _MOST_TILT)
         tilted = self.null[..., None, :] * np.exp(streams.spread(tilt) * centred[..., None, :])
         parameters: FloatArray = tilted * streams.spread(weight[..., None, :] / streams.rows(tilted))
+        return parameters
+
+    def _sparse(self, streams: Streams) -> FloatArray:
+        """The null with the shares of those bins changed that have surely changed among the recent rows, (…, h, bins)."""
+        weight, rows = streams.spread(streams.rows(self.null)), streams.spread(streams.rows(self.recent))
+        shares = (self.null / weight)[..., None, :]
+        away = self.recent - rows * shares
+        surely = np.abs(away) > _SURELY * np.sqrt(rows * shares * (1 - shares))
+        changed = np.where(surely, (shares + away / (rows + CONCENTRATION)) * weight[..., None, :], self.null[..., None, :])
+        parameters: FloatArray = changed * streams.spread(streams.rows(self.null)[..., None, :] / streams.rows(changed))
         return parameters
 
     def _worse(self, streams: Streams, alternatives: FloatArray) -> NDArray[np.bool_]:
