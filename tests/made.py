@@ -39,7 +39,7 @@ def make_run(folder: Path) -> Iterator[Made]:
     with log.open("wb") as output:
         process = subprocess.Popen(["make", "run"], cwd=made.folder, stdout=output, stderr=output, env=environment, start_new_session=True)
     try:
-        wait_for(lambda: process.poll() is not None or _ready(made), 600, log.read_text)
+        wait_for(lambda: process.poll() is not None or _ready(made), 800, log.read_text)
         assert process.poll() is None, log.read_text()
         assert f"curl -s {made.url}/samples/digits/0.png" in log.read_text()
         yield made
