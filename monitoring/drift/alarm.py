@@ -143,8 +143,7 @@ class Vigil:
 
 
 def _raise(evidence: Evidence, streams: Streams, promise: Promise, now: float) -> Alarm:
-    strongest = np.unravel_index(int(evidence.log_r.argmax()), evidence.log_r.shape)
-    return Alarm(now, float(evidence.since[strongest]), _signals(evidence, streams, promise.log_alarm))
+    return Alarm(now, evidence.began(streams), _signals(evidence, streams, promise.log_alarm))
 
 
 def _signals(evidence: Evidence, streams: Streams, level: float) -> dict[str, float]:

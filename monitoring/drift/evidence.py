@@ -168,6 +168,16 @@ class Evidence:
         """Log of the average of R over all streams and alternatives (…): what is compared with log A."""
         return _log_mean(self.log_evidence, axis=-1)
 
+    def began(self, streams: Streams) -> float:
+        """Since when there is a change, of a single run, as the strongest evidence has it.
+
+        Sparse alternatives are not asked: where no bin has surely changed they are the null, so their C stays where chance has left it
+        instead of coming back to 1, long before anything has changed.
+        """
+        asked = streams.ordered | (np.arange(len(self.log_r)) < len(HALF_LIVES))[:, None]
+        strongest = np.unravel_index(int(np.where(asked, self.log_r, -np.inf).argmax()), self.log_r.shape)
+        return float(self.since[strongest])
+
     def advance(self, streams: Streams, now: float, total: FloatArray) -> Evidence:
         """With the rows that came since, `total` (…, bins) being the totals at `now`. A stream with too few of them waits."""
         fresh = total - self.counted

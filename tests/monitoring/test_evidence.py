@@ -149,6 +149,23 @@ def test_the_time_between_false_alarms_is_what_was_promised(rows_reference: int,
     assert alarms.mean() - 2 * alarms.std() / np.sqrt(runs) > 300
 
 
+@pytest.mark.parametrize("ordered", [True, False])
+def test_the_beginning_of_a_change_is_found(ordered: bool) -> None:
+    """One class is gone after 150 ticks; nine of ten estimates are within five ticks of that."""
+    rng, runs, change = np.random.default_rng(0), 40, 150
+    known = references(rng, 2_000, runs)
+    traffic = changed(rng, runs, 100, one_gone(), change)
+    watched, total = streams(known[0], ordered), np.zeros_like(known)
+    evidence = dataclasses.replace(Evidence.start(watched, 0.0, total), null=known + 0.5)
+    for tick in range(change + 10):
+        total = total + traffic(tick).reshape(runs, -1)
+        evidence = evidence.advance(watched, tick + 1.0, total)
+    arrays = evidence.to_arrays()
+    began = [Evidence.from_arrays({name: values[run] for name, values in arrays.items()}).began(watched) for run in range(runs)]
+
+    assert (np.abs(np.array(began) - change) <= 5).mean() >= 0.9
+
+
 @pytest.mark.parametrize("clusters", [5, 20])
 def test_the_promise_holds_for_traffic_in_bursts(clusters: int) -> None:
     rng, runs = np.random.default_rng(clusters), 40
