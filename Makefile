@@ -41,7 +41,7 @@ lint: $(VENV)/.installed ## style, types and layers
 
 # Each process takes one processor: the threads of TensorFlow wait for one another by spinning.
 test-training: $(VENV)/.installed ## the tests that need TensorFlow
-	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 nice $(VENV)/bin/python -m pytest -q $(DIVIDED) 4 -m training
+	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 nice $(VENV)/bin/python -m pytest -q $(DIVIDED) 3 -m training
 
 test-serving: $(SERVING)/.installed ## the tests of everything else, where TensorFlow is not installed
 	$(SERVING)/bin/python -m pytest -q $(DIVIDED) 4 -m "not training and not browser and not clients" --ignore=tests/training
