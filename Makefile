@@ -39,7 +39,7 @@ lint: $(VENV)/.installed ## style, types and layers
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-# Each process takes one processor: the threads of TensorFlow wait for one another by spinning.
+# One thread each: there are more processes than processors already.
 test-training: $(VENV)/.installed ## the tests that need TensorFlow
 	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 nice $(VENV)/bin/python -m pytest -q $(DIVIDED) 3 -m training
 
