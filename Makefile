@@ -13,7 +13,7 @@ STORE := $(if $(VELETA_STORE),$(VELETA_STORE),models)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint test-training test-serving test-clients test-browser test-outside docker-check format clean packages
+.PHONY: help install run test lint test-training test-the-rest test-serving test-clients test-browser test-outside docker-check format clean packages
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,9 +29,13 @@ run: $(VENV)/.installed ## train the default model if the store is empty, and se
 
 test: ## install what is missing and run every test
 	@$(MAKE) --jobs 3 packages lint $(SERVING)/.installed # side by side, since what installs waits for the network
-	@$(MAKE) test-serving
-	@$(MAKE) --jobs 2 test-training test-outside # training gives way
+	@$(MAKE) --jobs 2 test-training test-the-rest
 	@$(MAKE) docker-check
+
+# The training tests beside it take what these leave: most of them wait for a server or a browser much of the time.
+test-the-rest: ## test-serving, then test-outside
+	@$(MAKE) test-serving
+	@$(MAKE) test-outside
 
 lint: $(VENV)/.installed ## style, types and layers
 	$(VENV)/bin/ruff check .
@@ -39,9 +43,9 @@ lint: $(VENV)/.installed ## style, types and layers
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-# One thread each: there are more processes than processors already.
+# One thread each: there are more processes than processors already. They give way to whatever else runs.
 test-training: $(VENV)/.installed ## the tests that need TensorFlow
-	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 nice $(VENV)/bin/python -m pytest -q $(DIVIDED) 3 -m training
+	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 nice -n 19 $(VENV)/bin/python -m pytest -q $(DIVIDED) 3 -m training
 
 test-serving: $(SERVING)/.installed ## the tests of everything else, where TensorFlow is not installed
 	$(SERVING)/bin/python -m pytest -q $(DIVIDED) 4 -m "not training and not browser and not clients" --ignore=tests/training
