@@ -155,7 +155,7 @@ def test_a_slow_client_does_not_hold_up_others(server: LiveServer, digits8: Data
 
 def test_a_server_that_is_told_to_stop_is_not_ready_answers_on_and_loses_nothing(store: Store, digits8: Data) -> None:
     body = np.ascontiguousarray(digits8.test_x[:3]).tobytes()
-    with running(store.root, "--workers", "2", "--drain-seconds", "1.5", "--reload-seconds", "0.2") as server:
+    with running(store.root, "--workers", "2", "--drain-seconds", "3", "--reload-seconds", "0.2") as server:
         codes: list[int] = []
         ready: list[int] = []
         stop = threading.Event()
@@ -173,7 +173,7 @@ def test_a_server_that_is_told_to_stop_is_not_ready_answers_on_and_loses_nothing
         time.sleep(0.3)
         ready.append(requests.get(server.url + "/readyz", timeout=5).status_code)
         before = len(codes)
-        wait_for(lambda: len(codes) > before + 20, 1)
+        wait_for(lambda: len(codes) > before + 20, 2)
         stop.set()
         for thread in asking:
             thread.join()
