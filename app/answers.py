@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -15,14 +14,15 @@ from app.served import Loaded
 from monitoring.counts.receipt import Seal
 from monitoring.counts.recorder import Recorder
 
+_JSON = (("content-type", "application/json"),)
 
-@dataclass(frozen=True)
-class Reply:
+
+class Reply(NamedTuple):
     """What is sent back."""
 
     body: bytes
     status: int = 200
-    headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
+    headers: tuple[tuple[str, str], ...] = _JSON
 
 
 #: Status of a request that was well-formed and turned away all the same, and what that is counted as.
@@ -39,7 +39,7 @@ def to_json(loaded: Loaded, answer: Answer, seal: Seal, now: float) -> bytes:
     """The answer of /predict. `now` goes into the ids."""
     predictions = loaded.form.predictions(answer, seal, now)
     if answer.outlier is not None:
-        for prediction, score in zip(predictions, answer.outlier.tolist(), strict=True):
+        for prediction, score in zip(predictions, answer.outlier, strict=True):
             prediction["outlier"] = score
     subject, manifest = loaded.subject, loaded.subject.manifest
     return write({"model": manifest.name, "version": str(manifest.version), "variant": subject.variant, "predictions": predictions})
@@ -50,7 +50,7 @@ def explain(error: Exception, what: str, recorder: Recorder) -> Reply:
     if isinstance(error, RequestError):
         if error.status in _REJECTIONS:
             recorder.rejected("rate_limit" if isinstance(error, RateLimited) else _REJECTIONS[error.status])
-        return Reply(write({"error": str(error)}), error.status, (*Reply.headers, *_headers(error)))
+        return Reply(write({"error": str(error)}), error.status, (*_JSON, *_headers(error)))
     _log.error("%s failed", what, exc_info=error)
     return Reply(write({"error": "something went wrong in the server; its log says what"}), 500)
 

@@ -7,11 +7,12 @@ own line; the lines take turns.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,18 +27,17 @@ from monitoring.signals.measure import Batch
 MOST_ROWS = 32
 #: A model that takes longer than this for one row runs beside the event loop, so that the loop goes on reading requests.
 _SLOW_SECONDS = 0.001
+#: Takes the answer to some rows, or why there is none.
+Settle = Callable[[Answer | Exception], None]
+_log = logging.getLogger("veleta")
 
 
-@dataclass(frozen=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     rows: NDArray[Any]
-    answer: asyncio.Future[Answer]
+    settle: Settle
+    is_gone: Callable[[], bool] | None
     timeout_seconds: float
     since: float
-
-    @property
-    def until(self) -> float:
-        return self.since + self.timeout_seconds
 
 
 class Batcher:
@@ -58,6 +58,26 @@ class Batcher:
 
     async def predict(self, loaded: Loaded, rows: NDArray[Any], timeout_seconds: float) -> Answer:
         """Answer rows (n, …) together with what else waits for the same model. Raises Overloaded or TooLate."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+        def settle(found: Answer | Exception) -> None:
+            if answer.done():  # its client is gone
+                return
+            if isinstance(found, Exception):
+                answer.set_exception(found)
+            else:
+                answer.set_result(found)
+
+        self.submit(loaded, rows, timeout_seconds, settle, answer.done)
+        return await answer
+
+    def submit(
+        self, loaded: Loaded, rows: NDArray[Any], timeout_seconds: float, settle: Settle, is_gone: Callable[[], bool] | None = None
+    ) -> None:
+        """The same without a task to wait in: the answer is handed to `settle`, later. Raises Overloaded.
+
+        If `is_gone` says by then that nobody waits for them, the rows are not answered.
+        """
         self.admit()
         loop = asyncio.get_running_loop()
         key = loaded.subject.key
@@ -66,13 +86,11 @@ class Batcher:
         line = self._lines[key][1]
         if not line:
             self._turns.append(key)
-        waiting = _Waiting(rows, loop.create_future(), timeout_seconds, loop.time())
-        line.append(waiting)
+        line.append(_Waiting(rows, settle, is_gone, timeout_seconds, loop.time()))
         self._waiting_rows += len(rows)
         if not self._running:
             self._running, self._drained_at = True, loop.time()
             loop.call_soon(self._next)
-        return await waiting.answer
 
     def close(self) -> None:
         self._beside.shutdown(wait=False)
@@ -97,25 +115,21 @@ class Batcher:
         self._recorder.queued(loaded.subject, [now - waiting.since for waiting in batch])
         rows = batch[0].rows if len(batch) == 1 else np.concatenate([waiting.rows for waiting in batch])
         if loaded.row_seconds > _SLOW_SECONDS or len(rows) > MOST_ROWS:
-            loop.run_in_executor(self._beside, self._run, loaded, rows).add_done_callback(lambda done: self._finish(batch, done))
+            loop.run_in_executor(self._beside, self._run, loaded, rows).add_done_callback(lambda done: self._finish(batch, done.result()))
         else:
-            done: asyncio.Future[Answer] = loop.create_future()
-            _settle(done, self._run, loaded, rows)
-            self._finish(batch, done)
+            self._finish(batch, self._run(loaded, rows))
 
-    def _run(self, loaded: Loaded, rows: NDArray[Any]) -> Answer:
-        return ask(loaded, rows, self._recorder)
+    def _run(self, loaded: Loaded, rows: NDArray[Any]) -> Answer | Exception:
+        try:
+            return ask(loaded, rows, self._recorder)
+        except Exception as error:  # whatever it is, it belongs to those who wait for the answer
+            return error
 
-    def _finish(self, batch: list[_Waiting], done: asyncio.Future[Answer]) -> None:
+    def _finish(self, batch: list[_Waiting], found: Answer | Exception) -> None:
         start = 0
         for waiting in batch:
             end = start + len(waiting.rows)
-            if not waiting.answer.done():  # its client may be gone
-                if error := done.exception():
-                    waiting.answer.set_exception(error)
-                else:
-                    answer = done.result()
-                    waiting.answer.set_result(answer.of(start, end))
+            _settle(waiting, found if isinstance(found, Exception) else found.of(start, end))
             start = end
         loop = asyncio.get_running_loop()
         self._measure(start, loop.time())
@@ -128,10 +142,10 @@ class Batcher:
         while line and (not batch or rows + len(line[0].rows) <= MOST_ROWS):
             waiting = line.popleft()
             self._waiting_rows -= len(waiting.rows)
-            if waiting.answer.done():
+            if waiting.is_gone and waiting.is_gone():
                 continue
-            if waiting.until < now:
-                waiting.answer.set_exception(TooLate(waiting.timeout_seconds))
+            if waiting.since + waiting.timeout_seconds < now:
+                _settle(waiting, TooLate(waiting.timeout_seconds))
                 continue
             batch.append(waiting)
             rows += len(waiting.rows)
@@ -147,15 +161,16 @@ class Batcher:
 def ask(loaded: Loaded, rows: NDArray[Any], recorder: Recorder) -> Answer:
     """Let a model answer, and note what it answered."""
     began = time.perf_counter()
-    answer = loaded.predictor.predict(rows)
+    outputs, embedding = loaded.predictor.predict(rows)
     seconds = time.perf_counter() - began
-    recorder.predicted(loaded.subject, Batch(rows, answer.outputs, answer.embedding), seconds)
-    outlier = loaded.subject.reference.outlier(answer.outputs, answer.embedding)
-    return Answer(answer.outputs, answer.embedding, seconds, outlier)
+    recorder.predicted(loaded.subject, Batch(rows, outputs, embedding), seconds)
+    outlier = loaded.subject.reference.outlier(outputs, embedding)
+    chosen, largest = outputs.argmax(axis=1), outputs.max(axis=1)
+    return Answer(outputs, embedding, seconds, None if outlier is None else outlier.tolist(), chosen.tolist(), largest.tolist())
 
 
-def _settle(done: asyncio.Future[Answer], call: Any, *arguments: Any) -> None:
+def _settle(waiting: _Waiting, found: Answer | Exception) -> None:
     try:
-        done.set_result(call(*arguments))
-    except Exception as error:  # whatever it is, it belongs to those who wait for it
-        done.set_exception(error)
+        waiting.settle(found)
+    except Exception:  # the others of the batch still wait for theirs
+        _log.exception("an answer could not be handed over")

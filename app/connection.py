@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable
-from types import SimpleNamespace
+from functools import lru_cache
 from typing import Any
 
-from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.asgi.protocol import _CACHED_SERVER_HEADER, ASGIProtocol, _get_cached_date_header, _get_cached_status_line
 
-from app.answers import write
-from app.fast_lane import Headers
+from app.answers import Reply, write
+from app.fast_lane import encoded
 from app.whole_request import read as read_whole
 
 #: How long a client has to answer the end of a TLS connection; uvloop would wait 30 s for it, and the end of a worker with it.
 _GOODBYE_SECONDS = 1.0
-#: What gunicorn asks of a request when it writes the head of the answer.
-_HTTP_1_1 = SimpleNamespace(version=(1, 1))
 
 
 class Connection(ASGIProtocol):  # type: ignore[misc]
@@ -24,8 +23,10 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
 
     def __init__(self, worker: Any) -> None:
         super().__init__(worker)
-        self._answering: asyncio.Task[None] | None = None
+        self._answering = False
         self._after, self._address = bytearray(), ""
+        self._kept_until = math.inf
+        self._keepalive_handle: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
@@ -37,25 +38,37 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
             self._after += data
             if len(self._after) > self._max_buffer_size:
                 self._pause_reading()
-        elif self._is_idle() and (whole := read_whole(data)) and (answer := self.app.answer(whole, self._address, self._finish)):
-            self._cancel_keepalive_timer()
-            self._answering = self.worker.loop.create_task(answer)
-        else:
+        elif not self._answers(data):
             super().data_received(data)
+
+    def _answers(self, data: bytes) -> bool:
+        """Whether this is a request for the fast lane, which has it then."""
+        if not self._is_idle() or (whole := read_whole(data)) is None:
+            return False
+        self._cancel_keepalive_timer()
+        self._answering = True  # before it is asked, since it may answer at once
+        if not self.app.answer(whole, self._address, self._finish):
+            self._answering = False
+            return False
+        return True
 
     def _is_idle(self) -> bool:
         """Whether what comes now is the beginning of a request, and the one before it is over and sent."""
-        waits = self._awaiting_request and not self._finishing_calls and not self._flow_control.write_paused and not self._closed
-        return waits and self._callback_parser.method is None and not self._callback_parser._buffer
+        parser = self._callback_parser
+        waits = self._awaiting_request or not self.req_count  # the first request may be here before gunicorn waits for one
+        free = waits and not self._finishing_calls and not self._flow_control.write_paused and not self._closed
+        return free and parser is not None and parser.method is None and not parser._buffer
 
-    def _finish(self, status: int, headers: Headers, body: bytes) -> None:
+    def _finish(self, reply: Reply, own: bytes) -> None:
         """Send the answer and go on with what came in the meantime, or hang up, as gunicorn does."""
-        self._answering = None
+        self._answering = False
         if self._closed:
             return
         keeps = self.worker.alive and self._keepalive
-        self._send_response_start(status, headers, _HTTP_1_1, close=not keeps)
-        self._send_body(body)
+        length, end = b"content-length: %d\r\n" % len(reply.body), b"\r\n" if keeps else b"Connection: close\r\n\r\n"
+        head = _head(reply.status, reply.headers), own, length, _CACHED_SERVER_HEADER, _get_cached_date_header(), end
+        self._response_buffer = b"".join(head)
+        self._send_body(reply.body)
         if not keeps:
             self._keepalive_timeout()
             return
@@ -74,10 +87,30 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
     def _keepalive(self, seconds: int) -> None:
         self._keepalive_seconds = seconds
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._keepalive_handle:
+            self._keepalive_handle.cancel()
+
     def _arm_keepalive_timer(self) -> None:
-        """Also for a connection that an answer promised to keep just before the drain: nothing else ends it, and the end waits for it."""
-        self._cancel_keepalive_timer()
-        self._keepalive_handle = self.worker.loop.call_later(self._keepalive_seconds, self._keepalive_timeout)
+        """Also for a connection that an answer promised to keep just before the drain: nothing else ends it, and the end waits for it.
+
+        The timer is not set anew for each request, which takes as long as to read it: once it is over, it looks how long there is left.
+        """
+        self._kept_until = self.worker.loop.time() + self._keepalive_seconds
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self.worker.loop.call_later(self._keepalive_seconds, self._look_at_the_time)
+
+    def _cancel_keepalive_timer(self) -> None:
+        self._kept_until = math.inf
+
+    def _look_at_the_time(self) -> None:
+        self._keepalive_handle = None
+        left = self._kept_until - self.worker.loop.time()
+        if left <= 0:
+            self._keepalive_timeout()
+        elif left < math.inf:
+            self._keepalive_handle = self.worker.loop.call_later(left, self._look_at_the_time)
 
     def _send_error_response(self, status: int, message: str, extra_headers: Iterable[tuple[str, str]] = ()) -> None:
         body = write({"error": f"this is not a request that can be read: {self._get_reason_phrase(status).lower()}"})
@@ -99,3 +132,10 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
             self.worker.loop.call_later(_GOODBYE_SECONDS, self._abort)
         else:
             self.transport.abort()
+
+
+@lru_cache(256)
+def _head(status: int, headers: tuple[tuple[str, str], ...]) -> bytes:
+    """The head of an answer, but what is different in each: the rest is the same for most."""
+    fields = b"".join(b"%b: %b\r\n" % field for field in encoded(headers))
+    return bytes(_get_cached_status_line((1, 1), status)) + fields

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,22 +20,22 @@ from app.batching import Batcher
 from app.decoding import decompress
 from app.errors import OverLimit
 from app.factory import HEADERS
-from app.protocols.exchange import Prediction, Request
+from app.predictor import Answer
+from app.protocols.exchange import Asked, Prediction, Request
 from app.protocols.table import find
 from app.service import Service
-from app.visit import Visit
+from app.visit import Visit, current
 from app.whole_request import Whole
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
-#: Takes status, headers and body of an answer.
-Finish = Callable[[int, Headers, bytes], None]
+#: Takes an answer, and what is the request's own of its headers.
+Finish = Callable[[Reply, bytes], None]
 
 _CLIENT_GONE = 499
 _log = logging.getLogger("veleta")
-_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+_HEADERS = [(name.lower(), value) for name, value in HEADERS.items()]
 
 
 class _GoneError(Exception):
@@ -86,20 +87,39 @@ class FastLane:
                 self.close()
                 return
 
-    def answer(self, whole: Whole, address: str, finish: Finish) -> Coroutine[Any, Any, None] | None:
-        """What answers a request that has come whole, if it is one for this lane. The answer is handed to `finish`."""
-        found = find(whole.path)
-        return self._answer(whole, address, finish, *found) if found else None
-
-    async def _answer(self, whole: Whole, address: str, finish: Finish, prediction: Prediction, parts: Mapping[str, str]) -> None:
+    def answer(self, whole: Whole, address: str, finish: Finish) -> bool:
+        """Answer a request that has come whole, if it is one for this lane. The answer is handed to `finish`, at once or later."""
+        if (found := find(whole.path)) is None:
+            return False
+        prediction, parts = found
         visit = self._service.door.enter("POST", whole.path, whole.headers, address)
-        status = _CLIENT_GONE
+
+        def end(reply: Reply) -> None:
+            try:
+                finish(reply, b"x-request-id: %b\r\n" % visit.request_id.encode() if visit.request_id else b"")
+            finally:
+                self._service.door.leave(visit, prediction.route, reply.status)
+
         try:
-            reply = await self._reply(visit, b"", whole.body, prediction, parts)
-            status = reply.status
-            finish(status, _headers(reply, visit), reply.body)
-        finally:
-            self._service.door.leave(visit, prediction.route, status)
+            self._service.door.admit(visit)
+            _hold(len(whole.body), self._service.limits.max_body_bytes)
+            asked = self._ask(visit, b"", whole.body, prediction, parts)
+            settle = partial(self._settle, visit, asked, end)
+            self._batcher.submit(asked.loaded, asked.rows, asked.timeout_seconds or 0, settle)
+            current.set(None)  # until it is answered this thread is busy with others
+        except Exception as error:  # both lanes answer whatever happens
+            end(self._explain(error, visit))
+        return True
+
+    def _settle(self, visit: Visit, asked: Asked, end: Callable[[Reply], None], found: Answer | Exception) -> None:
+        current.set(visit)
+        try:
+            if isinstance(found, Exception):
+                raise found
+            reply = asked.reply(found)
+        except Exception as error:
+            reply = self._explain(error, visit)
+        end(reply)
 
     async def _predict(self, scope: Message, receive: Receive, send: Send, prediction: Prediction, parts: Mapping[str, str]) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -116,47 +136,60 @@ class FastLane:
         finally:
             self._service.door.leave(visit, prediction.route, status)
 
-    async def _reply(self, visit: Visit, query: bytes, body: bytes | Receive, prediction: Prediction, parts: Mapping[str, str]) -> Reply:
-        limits = self._service.limits
+    async def _reply(self, visit: Visit, query: bytes, receive: Receive, prediction: Prediction, parts: Mapping[str, str]) -> Reply:
         try:
             self._service.door.admit(visit)
-            content = await _read(visit.headers, body, limits.max_body_bytes)
-            content = decompress(content, visit.headers.get("content-encoding", ""), limits)
-            self._service.calls.check()
-            self._batcher.admit()
-            asked = prediction.ask(self._service, Request(visit.path, visit.headers, content, _items(query)), parts)
+            asked = self._ask(visit, query, await _read(visit.headers, receive, self._service.limits.max_body_bytes), prediction, parts)
             return asked.reply(await self._batcher.predict(asked.loaded, asked.rows, asked.timeout_seconds or 0))
         except _GoneError:
             raise
         except Exception as error:  # both lanes answer whatever happens
-            return explain(error, f"POST {visit.path}", self._service.recorder)
+            return self._explain(error, visit)
+
+    def _ask(self, visit: Visit, query: bytes, body: bytes, prediction: Prediction, parts: Mapping[str, str]) -> Asked:
+        """What an admitted request asks. Raises RequestError."""
+        content = decompress(body, visit.headers.get("content-encoding", ""), self._service.limits)
+        self._service.calls.check()
+        self._batcher.admit()
+        return prediction.ask(self._service, Request(visit.path, visit.headers, content, _items(query)), parts)
+
+    def _explain(self, error: Exception, visit: Visit) -> Reply:
+        return explain(error, f"POST {visit.path}", self._service.recorder)
 
 
 def _items(query: bytes) -> dict[str, str]:
     return dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else {}
 
 
-async def _read(headers: Mapping[str, str], body: bytes | Receive, limit: int) -> bytes:
+async def _read(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes:
     """The whole body. Raises OverLimit before more than the limit is kept."""
     said = headers.get("content-length", "0")
     parts: list[bytes] = []
     size = int(said) if said.isdecimal() else 0
-    while size <= limit:
-        if isinstance(body, bytes):
-            return body
-        message = await body()
+    while True:
+        _hold(size, limit)
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise _GoneError
         parts.append(message.get("body", b""))
         if not message.get("more_body", False):
             return parts[0] if len(parts) == 1 else b"".join(parts)
         size = max(size, sum(map(len, parts)))
-    raise OverLimit("the body has more bytes", "max_body_bytes", limit)
 
 
-def _headers(reply: Reply, visit: Visit) -> Headers:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
-    headers += [(b"content-length", str(len(reply.body)).encode()), *_HEADERS]
+def _hold(size: int, limit: int) -> None:
+    if size > limit:
+        raise OverLimit("the body has more bytes", "max_body_bytes", limit)
+
+
+def _headers(reply: Reply, visit: Visit) -> list[tuple[bytes, bytes]]:
+    headers = [*encoded(reply.headers), (b"content-length", b"%d" % len(reply.body))]
     if visit.request_id:
         headers.append((b"x-request-id", visit.request_id.encode()))
     return headers
+
+
+@lru_cache(256)
+def encoded(headers: tuple[tuple[str, str], ...]) -> list[tuple[bytes, bytes]]:
+    """These headers of an answer, and those of every answer."""
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (*headers, *_HEADERS)]

@@ -15,13 +15,14 @@ from PIL import Image, ImageOps
 from app.errors import BadInput, OverLimit, Unsupported
 
 MAGICS = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
+_BEGINNINGS = tuple(MAGICS)
 _MODES = {1: "L", 3: "RGB"}
 #: Everything that the decoder is known to raise on damaged files.
 _DAMAGED = (OSError, ValueError, SyntaxError, EOFError, IndexError, struct.error, zlib.error)
 
 
 def is_image(body: bytes) -> bool:
-    return body.startswith(tuple(MAGICS))
+    return body.startswith(_BEGINNINGS)
 
 
 def decode_image(body: bytes, shape: tuple[int, int, int], max_pixels: int) -> NDArray[Any]:

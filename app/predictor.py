@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -22,23 +21,38 @@ _MOST_ROWS = 64
 OUTPUTS = {"classification": "probabilities", "regression": "value"}
 
 
-@dataclass(frozen=True)
-class Answer:
+class Inference(NamedTuple):
+    """What a model gives for n rows: `outputs` (n, classes) probabilities or (n, 1) values, and `embedding` (n, features)."""
+
+    outputs: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+
+
+class Answer(NamedTuple):
     """`outputs` (n, classes) probabilities or (n, 1) values, and `embedding` (n, features), of n rows; `seconds` is what the call with
     these rows in it took.
 
-    `outlier` (n,) is how unusual each row is, 0 to 1; None if the model does not tell.
+    `outlier` is how unusual each row is, 0 to 1; None if the model does not tell. `chosen` is the place of the largest output of each
+    row, and `largest` that output. These are lists, made once for all requests of a batch: of a single row, NumPy takes ten times as long.
     """
 
     outputs: NDArray[np.float32]
     embedding: NDArray[np.float32]
-    seconds: float = 0.0
-    outlier: NDArray[np.floating[Any]] | None = None
+    seconds: float
+    outlier: list[float] | None
+    chosen: list[int]
+    largest: list[float]
 
     def of(self, start: int, end: int) -> Answer:
         """The answer to some of the rows."""
-        outlier = None if self.outlier is None else self.outlier[start:end]
-        return Answer(self.outputs[start:end], self.embedding[start:end], self.seconds, outlier)
+        return Answer(
+            self.outputs[start:end],
+            self.embedding[start:end],
+            self.seconds,
+            None if self.outlier is None else self.outlier[start:end],
+            self.chosen[start:end],
+            self.largest[start:end],
+        )
 
 
 class Predictor:
@@ -64,13 +78,13 @@ class Predictor:
         #: Values of an embedding, or None if that is not fixed.
         self.features = features if isinstance(features := self._session.get_outputs()[outputs.index("embedding")].shape[-1], int) else None
 
-    def predict(self, rows: NDArray[Any]) -> Answer:
+    def predict(self, rows: NDArray[Any]) -> Inference:
         """Answer rows (n, …), in calls of at most 64."""
         answers = [self._waited(rows[start : start + _MOST_ROWS]) for start in range(0, len(rows), _MOST_ROWS)]
         if len(answers) == 1:
-            return Answer(*answers[0])
+            return answers[0]
         outputs, embeddings = zip(*answers, strict=True)
-        return Answer(np.concatenate(outputs), np.concatenate(embeddings))
+        return Inference(np.concatenate(outputs), np.concatenate(embeddings))
 
     def warm_up(self) -> float:
         """Answer rows of nothing, many and one, so that the first request does not pay for memory and kernels. Seconds for one.
@@ -85,10 +99,10 @@ class Predictor:
         self._call(np.zeros((rows, *(size or 1 for size in self._taken.shape[1:])), dtype=self._taken.dtype))
         return time.perf_counter() - began
 
-    def _waited(self, rows: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _waited(self, rows: NDArray[Any]) -> Inference:
         with self._running():
             return self._call(rows)
 
-    def _call(self, rows: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        outputs, embedding = self._session.run(self._wanted, {self._taken.name: rows})
-        return outputs, embedding
+    def _call(self, rows: NDArray[Any]) -> Inference:
+        outputs, embedding = self._session.run(self._wanted, {self._taken.name: rows.astype(self._taken.dtype, copy=False)})
+        return Inference(outputs, embedding)

@@ -8,6 +8,9 @@ else is None, and the same data goes the ordinary way, where it is refused if it
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 _NAME, _VALUE = rb"[!#$%&'*+.^`|~0-9A-Za-z-]+", rb"[^\x00-\x08\x0a-\x1f\x7f]*"  # no `_`: whether such a name is kept is a setting
@@ -23,19 +26,35 @@ class Whole(NamedTuple):
     """`path` is as it was sent; names of headers are in lower case."""
 
     path: str
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body: bytes
+
+
+class _Head(NamedTuple):
+    path: str
+    headers: Mapping[str, str]
+    length: str | None
 
 
 def read(data: bytes) -> Whole | None:
     """A POST request, if this is one, and nothing before or after it.
 
     >>> read(b"POST /predict HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 2\\r\\n\\r\\n[]")
-    Whole(path='/predict', headers={'host': 'a', 'content-length': '2'}, body=b'[]')
+    Whole(path='/predict', headers=mappingproxy({'host': 'a', 'content-length': '2'}), body=b'[]')
     >>> read(b"POST /predict HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 3\\r\\n\\r\\n[]") is None
     True
     """
-    head = _HEAD.match(data, 0, _MOST_HEAD_BYTES)
+    end = data.find(b"\r\n\r\n", 0, _MOST_HEAD_BYTES) + 4
+    if end < 4 or (head := _read_head(data[:end])) is None:
+        return None
+    body = data[end:]
+    return Whole(head.path, head.headers, body) if head.length == str(len(body)) else None
+
+
+@lru_cache(256)
+def _read_head(data: bytes) -> _Head | None:
+    """The head of a request. A client sends the same one again and again."""
+    head = _HEAD.fullmatch(data)
     if head is None:
         return None
     fields = head[2].decode("latin-1").split("\r\n")[:-1]
@@ -44,5 +63,4 @@ def read(data: bytes) -> Whole | None:
         return None
     if headers.get("connection", "keep-alive").lower() != "keep-alive":
         return None
-    body = data[head.end() :]
-    return Whole(head[1].decode("ascii"), headers, body) if headers.get("content-length") == str(len(body)) else None
+    return _Head(head[1].decode("ascii"), MappingProxyType(headers), headers.get("content-length"))

@@ -53,7 +53,7 @@ class ValueForm:
         values = answer.outputs[:, 0].tolist()
         if not all(map(math.isfinite, values)):
             raise not_a_number(self.subject)
-        return [seal.close_value(self.subject.fingerprint, now, value) for value in values]
+        return seal.close_values(self.subject.fingerprint, now, values)
 
     def values(self, name: str, answer: Answer, seal: Seal, now: float) -> NDArray[Any] | list[Any]:
         if name == "value":

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -21,8 +21,7 @@ from app.visit import current
 from monitoring.counts.recorder import Recorder
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """A request as a protocol sees it: its body whole and unpacked, header names in lower case."""
 
     path: str
@@ -31,8 +30,7 @@ class Request:
     query: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """Rows (n, …) for a model, how its answer is written, and how long that may wait in a queue."""
 
     loaded: Loaded

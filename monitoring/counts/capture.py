@@ -11,6 +11,7 @@ import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +67,7 @@ class _Ring:
         """A file of empty rows; whoever reads an older one of that name goes on reading that."""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         parts = {name: getattr(like, name) for name in ("inputs", "outputs", "embeddings")}
-        dtype = np.dtype([("at", np.float64), *((name, part.dtype, part.shape[1:]) for name, part in parts.items())])
+        dtype = np.dtype([("at", np.float64), *((name, _dtype(part), part.shape[1:]) for name, part in parts.items())])
         staged = path.with_suffix(".new")
         os.close(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
         ring = np.lib.format.open_memmap(staged, mode="w+", dtype=dtype, shape=(rows,))
@@ -83,6 +84,11 @@ class _Ring:
             self.rows[name][places] = getattr(batch, name)[-count:]
         self.rows["at"][places] = now
         self.next = int(places[-1] + 1) % len(self.rows) if count else self.next
+
+
+def _dtype(part: NDArray[Any]) -> np.dtype[Any]:
+    """Pixels that come as bytes may come as other numbers later."""
+    return np.dtype(np.float32) if part.dtype == np.uint8 else part.dtype
 
 
 def captured(folder: Path, key: str) -> list[Captured]:

@@ -15,8 +15,10 @@ import base64
 import binascii
 import hashlib
 import hmac
+import math
 import os
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -25,6 +27,9 @@ _BODY, _VALUE_BODY = struct.Struct(">B8sHIIH6s"), struct.Struct(">B8sHIfH6s")
 _MAC_BYTES = 16
 _LENGTH = _BODY.size + _MAC_BYTES
 _NONCE_BYTES, _NONCES = 6, 512
+_FILL = bytes(-_LENGTH % 3)
+_STRIDE, _CHARACTERS = (_LENGTH + len(_FILL)) // 3 * 4, math.ceil(_LENGTH * 8 / 6)
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 @dataclass(frozen=True)
@@ -45,32 +50,33 @@ class Seal:
     key: bytes
     _nonces: list[bytes] = field(default_factory=list, init=False, repr=False, compare=False)
 
-    def close(self, subject: bytes, predicted_at: float, predicted: int, confidence: float) -> str:
-        """The id of a prediction. `subject` is 8 bytes, `predicted_at` seconds since 1970.
+    def close(self, subject: bytes, predicted_at: float, predicted: Sequence[int], confidences: Sequence[float]) -> list[str]:
+        """The ids of predictions of classes. `subject` is 8 bytes, `predicted_at` seconds since 1970.
 
         >>> seal = Seal(b"secret")
-        >>> receipt = seal.open(seal.close(b"12345678", 1.5, 7, 0.25))
+        >>> receipt = seal.open(seal.close(b"12345678", 1.5, [7], [0.25])[0])
         >>> receipt.subject, receipt.predicted_at, receipt.predicted, round(receipt.confidence, 4)
         (b'12345678', 1.5, 7, 0.25)
-        >>> seal.open("forged") is None, Seal(b"other").open(seal.close(b"12345678", 1.5, 7, 0.25)) is None
+        >>> seal.open("forged") is None, Seal(b"other").open(seal.close(b"12345678", 1.5, [7], [0.25])[0]) is None
         (True, True)
         """
-        milliseconds = round(predicted_at * 1000)
-        body = _BODY.pack(
-            _OF_CLASS, subject, milliseconds >> 32, milliseconds & 0xFFFFFFFF, predicted, round(confidence * 0xFFFF), self._nonce()
+        at, nonce = _milliseconds(predicted_at), self._nonce
+        return self._close(
+            [
+                _BODY.pack(_OF_CLASS, subject, *at, number, round(confidence * 0xFFFF), nonce())
+                for number, confidence in zip(predicted, confidences, strict=True)
+            ]
         )
-        return _encode(body + self._mac(body))
 
-    def close_value(self, subject: bytes, predicted_at: float, predicted: float) -> str:
-        """The id of a predicted value, which is a float of 4 bytes.
+    def close_values(self, subject: bytes, predicted_at: float, predicted: Sequence[float]) -> list[str]:
+        """The ids of predicted values, which are floats of 4 bytes.
 
         >>> seal = Seal(b"secret")
-        >>> seal.open(seal.close_value(b"12345678", 1.5, -2.5)).predicted
+        >>> seal.open(seal.close_values(b"12345678", 1.5, [-2.5])[0]).predicted
         -2.5
         """
-        milliseconds = round(predicted_at * 1000)
-        body = _VALUE_BODY.pack(_OF_VALUE, subject, milliseconds >> 32, milliseconds & 0xFFFFFFFF, predicted, 0, self._nonce())
-        return _encode(body + self._mac(body))
+        at = _milliseconds(predicted_at)
+        return self._close([_VALUE_BODY.pack(_OF_VALUE, subject, *at, value, 0, self._nonce()) for value in predicted])
 
     def open(self, text: str) -> Receipt | None:
         """What an id says, or None if this key did not make it."""
@@ -79,10 +85,13 @@ class Seal:
         except (ValueError, binascii.Error):
             return None
         body, mac = data[: _BODY.size], data[_BODY.size :]
-        if len(data) != _LENGTH or not hmac.compare_digest(mac, self._mac(body)) or _encode(data) != text:
+        if len(data) != _LENGTH or not hmac.compare_digest(mac, self._mac(body)) or _encode([data]) != [text]:
             return None
         _, subject, high, low, predicted, confidence, _ = (_VALUE_BODY if body[0] == _OF_VALUE else _BODY).unpack(body)
         return Receipt(subject, ((high << 32) + low) / 1000, predicted, confidence / 0xFFFF, mac)
+
+    def _close(self, bodies: list[bytes]) -> list[str]:
+        return _encode([body + self._mac(body) for body in bodies])
 
     def _mac(self, body: bytes) -> bytes:
         keyed = self._keyed.copy()
@@ -104,5 +113,12 @@ class Seal:
             return os.urandom(_NONCE_BYTES)
 
 
-def _encode(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+def _milliseconds(seconds: float) -> tuple[int, int]:
+    milliseconds = round(seconds * 1000)
+    return milliseconds >> 32, milliseconds & 0xFFFFFFFF
+
+
+def _encode(receipts: list[bytes]) -> list[str]:
+    """All in one piece: what is filled up with zeros to whole groups of three bytes is four characters for each."""
+    text = binascii.b2a_base64(b"".join([receipt + _FILL for receipt in receipts]), newline=False).translate(_URL_SAFE).decode("ascii")
+    return [text[start : start + _CHARACTERS] for start in range(0, len(text), _STRIDE)]

@@ -49,10 +49,17 @@ class Recent:
 
 def signatures(rows: NDArray[Any]) -> Signatures:
     """A number for each row (n,) that equal rows share and others do not."""
-    words = _words(rows)
+    words = _words(_bytes(rows))
     keys = _keys(words.shape[1])
     sums: Signatures = np.einsum("ij,j->i", words ^ (words >> _HALF), keys[1:]) + keys[0]
     return sums
+
+
+def _bytes(rows: NDArray[Any]) -> NDArray[Any]:
+    """Rows of bytes as such, however they came: pixels in JSON with a point are the same pixels."""
+    with np.errstate(invalid="ignore"):  # what is no byte is not the same afterwards
+        as_bytes = rows.astype(np.uint8)
+    return as_bytes if np.array_equal(as_bytes, rows) else rows
 
 
 def _words(rows: NDArray[Any]) -> Signatures:

@@ -21,8 +21,8 @@ from monitoring.signals.values import value_statistics
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows that a model has answered: `inputs` (n, …) as it took them, `outputs` (n, classes) probabilities or (n, 1) values,
-    `embeddings` (n, features).
+    """Rows that a model has answered: `inputs` (n, …) as it took them, or images as bytes, `outputs` (n, classes) probabilities or
+    (n, 1) values, `embeddings` (n, features).
     """
 
     inputs: NDArray[Any]

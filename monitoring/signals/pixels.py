@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +15,8 @@ from monitoring.arrays import FloatArray
 _SATURATED = 1 / 512
 
 
-def pixel_statistics(images: FloatArray, lowest: float, highest: float) -> dict[str, FloatArray]:
-    """Per image, each in 0 to 1. `images` has shape (n, height, width, channels), values from `lowest` to `highest`.
+def pixel_statistics(images: NDArray[Any], lowest: float, highest: float) -> dict[str, FloatArray]:
+    """Per image, each in 0 to 1. `images` has shape (n, height, width, channels), numbers or bytes from `lowest` to `highest`.
 
     mean        mean intensity
     spread      standard deviation of the intensity
@@ -31,22 +33,24 @@ def pixel_statistics(images: FloatArray, lowest: float, highest: float) -> dict[
         return _statistics(images, lowest, highest)
 
 
-def _statistics(images: FloatArray, lowest: float, highest: float) -> dict[str, FloatArray]:
+def _statistics(images: NDArray[Any], lowest: float, highest: float) -> dict[str, FloatArray]:
     count, height, width, channels = images.shape
-    span, pixels = np.float32(highest - lowest), height * width
-    grey = np.asarray(images, dtype=np.float32)
-    rows = np.ascontiguousarray(grey.mean(axis=3) if channels > 1 else grey).reshape(count, pixels)
+    span, pixels = float(np.float32(highest - lowest)), height * width
+    grey = images.astype(np.float32, copy=False).mean(axis=3) if channels > 1 else images
+    values = np.ascontiguousarray(grey).reshape(count, pixels)
+    rows = values.astype(np.float32, copy=False)
     rows = rows - np.float32(lowest) if lowest else rows
+    shown = values if values.dtype == np.uint8 and not lowest else rows  # bytes are compared in a quarter of the time
     total, across, down = (rows @ weights for weights in _moments(height, width))
     mean = total / pixels
     return {
         "mean": mean / span,
         "spread": np.sqrt(np.maximum(np.vecdot(rows, rows) / pixels - mean**2, 0)) / span,
-        "ink": _counts(rows > span / 2) / pixels,
-        "edges": _steps(rows, height, width) / span,
+        "ink": _counts(_above(shown, span / 2)) / pixels,
+        "edges": _steps(shown, height, width) / span,
         "centroid_x": _centre(across, total),
         "centroid_y": _centre(down, total),
-        "saturation": _counts((rows < span * _SATURATED) | (rows > span * (1 - _SATURATED))) / pixels,
+        "saturation": _counts(_below(shown, span * _SATURATED) | _above(shown, span * (1 - _SATURATED))) / pixels,
     }
 
 
@@ -61,24 +65,33 @@ def _places(length: int) -> FloatArray:
     return np.linspace(0, 1, length) if length > 1 else np.full(1, 0.5)
 
 
+def _above(values: NDArray[Any], bound: float) -> NDArray[np.bool_]:
+    return values > (math.floor(bound) if values.dtype == np.uint8 else bound)
+
+
+def _below(values: NDArray[Any], bound: float) -> NDArray[np.bool_]:
+    return values < (math.ceil(bound) if values.dtype == np.uint8 else bound)
+
+
 def _counts(true: NDArray[np.bool_]) -> FloatArray:
     """How many in each row (n, pixels), (n,): eight at a time, which is three times as fast as count_nonzero with an axis."""
     counts: FloatArray = np.bitwise_count(np.packbits(true, axis=1)).sum(axis=1, dtype=np.float64)
     return counts
 
 
-def _steps(rows: FloatArray, height: int, width: int) -> FloatArray:
-    """The mean absolute step to the next pixel, down and across, of images (n, height * width).
+def _steps(values: NDArray[Any], height: int, width: int) -> FloatArray:
+    """The mean absolute step to the next pixel, down and across, of images (n, height * width) of numbers or bytes.
 
     All images are taken as one long line, in which the next pixel is one further and the one below a width further. The steps from
     one line or one image to the next are multiplied by 0. One piece of memory for both: to ask for another costs more than to fill it.
     """
-    line, steps = rows.reshape(-1), np.zeros_like(rows)
-    means = np.zeros(len(rows), np.float32)
+    line, steps = values.reshape(-1), np.zeros_like(values)
+    means = np.zeros(len(values), np.float32)
     for distance, weights in zip((width, 1), _neighbours(height, width), strict=True):
         within = steps.reshape(-1)[: max(0, line.size - distance)]
-        np.abs(np.subtract(line[distance:], line[: len(within)], out=within), out=within)
-        means += steps @ weights
+        here, there = line[: len(within)], line[distance:]
+        np.subtract(np.maximum(here, there), np.minimum(here, there), out=within)  # bytes have no sign
+        means += steps.astype(np.float32, copy=False) @ weights
     return means / 2
 
 

@@ -149,6 +149,24 @@ def test_much_that_is_sent_without_waiting_is_answered(server: LiveServer) -> No
     assert answers == ask(server, request) * 201
 
 
+def test_a_connection_is_kept_while_it_is_used_and_for_five_seconds_after(server: LiveServer) -> None:
+    here = ("127.0.0.1", server.port)
+    with socket.create_connection(here, timeout=10) as used, used.makefile("rb") as answers:
+        with socket.create_connection(here, timeout=10) as idle, idle.makefile("rb") as one:
+            idle.sendall(REQUESTS["good"])
+            assert answer(one)[0] == 200
+            for _ in range(4):
+                used.sendall(REQUESTS["good"])
+                assert answer(answers)[0] == 200
+                time.sleep(2)
+            assert one.read() == b"", "it was idle for eight seconds"
+        used.sendall(REQUESTS["good"])
+        assert answer(answers)[0] == 200, "it was used"
+        last = time.monotonic()
+        assert answers.read() == b""
+        assert 4 < time.monotonic() - last < 9
+
+
 def test_who_hangs_up_before_the_answer_leaves_no_trace(server: LiveServer) -> None:
     for _ in range(50):
         with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:

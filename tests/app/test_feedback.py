@@ -85,8 +85,8 @@ def test_what_is_not_ours_is_unknown_and_what_is_not_a_label_invalid(client: Fla
 
 def test_a_label_for_an_old_prediction_is_expired_and_for_a_version_that_is_gone_unknown(client: FlaskClient) -> None:
     seal = client.application.extensions["veleta"].seal
-    old = seal.close(fingerprint("digits8/1/int8"), time.time() - 31 * 86400, 3, 0.9)
-    gone = seal.close(fingerprint("digits8/77/int8"), time.time(), 3, 0.9)
+    old = seal.close(fingerprint("digits8/1/int8"), time.time() - 31 * 86400, [3], [0.9])[0]
+    gone = seal.close(fingerprint("digits8/77/int8"), time.time(), [3], [0.9])[0]
 
     assert send(client, {"id": old, "label": "3"}, {"id": gone, "label": "3"})["results"] == ["expired", "unknown"]
 

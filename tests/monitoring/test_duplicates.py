@@ -32,6 +32,15 @@ def test_rows_that_differ_in_one_value_differ(shape: tuple[int, ...]) -> None:
     assert np.array_equal(signatures(rows[::-1]), signatures(rows)[::-1])
 
 
+def test_pixels_are_the_same_as_bytes_and_as_numbers() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 1)).astype(np.uint8)
+    recent = Recent()
+
+    assert recent.repeats(pixels[:40]).sum() == 0
+    assert recent.repeats(pixels.astype(np.float32)).tolist() == [True] * 40 + [False] * 10
+    assert recent.repeats(pixels + np.float32(0.5)).sum() == 0
+
+
 def test_a_row_of_zeros_was_not_there_before() -> None:
     recent = Recent()
 

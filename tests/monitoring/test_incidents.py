@@ -171,6 +171,14 @@ def test_rows_of_another_length_are_left_out(world: World, tmp_path: Path) -> No
     assert len(found.at) == 5
 
 
+def test_pixels_that_come_as_bytes_first_lose_nothing_of_what_comes_later(world: World, tmp_path: Path) -> None:
+    batch, capture = world.model.batch(world.model.rows[:4]), Capture(tmp_path / "captured", 0, 20)
+    capture.keep(KEY, Batch(batch.inputs.astype(np.uint8), batch.outputs, batch.embeddings))
+    capture.keep(KEY, Batch(batch.inputs + np.float32(0.25), batch.outputs, batch.embeddings))
+    (found,) = captured(tmp_path / "captured", KEY)
+    assert np.array_equal(found.batch.inputs[4:], batch.inputs + np.float32(0.25))
+
+
 def test_exhibits_are_those_that_speak_most_for_the_change(world: World, tmp_path: Path) -> None:
     track, now = raised(world, 400)
     assert track.vigil.alarm

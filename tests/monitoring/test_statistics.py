@@ -113,6 +113,16 @@ def test_answer_signals_are_scipys() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("lowest", "highest"), [(0, 255), (0, 1), (-20, 300)])
+def test_pixels_give_the_same_as_bytes_and_as_numbers(channels: int, lowest: float, highest: float) -> None:
+    images = np.random.default_rng(0).choice([0, 1, 2, 127, 128, 253, 254, 255, 77], (200, 5, 7, channels)).astype(np.uint8)
+
+    as_bytes, as_numbers = (pixel_statistics(given, lowest, highest) for given in (images, images.astype(np.float32)))
+
+    assert {name: values.tolist() for name, values in as_bytes.items()} == {name: values.tolist() for name, values in as_numbers.items()}
+
+
+@pytest.mark.parametrize("channels", [1, 3])
 def test_pixel_statistics_by_plain_loops(channels: int) -> None:
     images = np.random.default_rng(0).integers(0, 256, (4, 5, 7, channels)).astype(np.float32)
     images[0] = 0
