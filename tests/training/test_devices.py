@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.training.runs import ROOT
-from training.devices import placed
+from training.devices import in_full_float32, placed
 from training.errors import TrainingError
 
 pytestmark = pytest.mark.training
@@ -45,3 +45,13 @@ def test_two_devices_learn_what_one_learns() -> None:
 def test_more_devices_than_there_are() -> None:
     with pytest.raises(TrainingError, match="3 are asked for"), placed(3):
         pass
+
+
+def test_what_is_compared_is_not_rounded_and_training_may_be_again() -> None:
+    import tensorflow as tf
+
+    enabled = tf.config.experimental.tensor_float_32_execution_enabled
+    assert enabled()
+    with in_full_float32():
+        assert not enabled()
+    assert enabled()

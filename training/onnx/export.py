@@ -10,6 +10,7 @@ import onnx
 from numpy.typing import NDArray
 
 from monitoring.arrays import FloatArray
+from training.devices import in_full_float32
 from training.errors import ExportError
 from training.onnx.answers import answer
 from training.onnx.emit import emit
@@ -30,6 +31,11 @@ def export(model: Any, path: Path, x: NDArray[Any], seed: int) -> None:
     `x` gets another class.
     """
     onnx.save(emit(model), path)
+    with in_full_float32():
+        _check(model, path, x, seed)
+
+
+def _check(model: Any, path: Path, x: NDArray[Any], seed: int) -> None:
     for what, rows in (("random", random_like(x, _ROWS, seed)), ("real", x[:_ROWS])):
         expected = keras_answer(model, rows)
         for batch in _BATCHES:
