@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from monitoring.accuracy.conformal import Residuals
 from monitoring.arrays import Arrays, FloatArray, IntArray
 from monitoring.drift.mmd import Moments
 from monitoring.signals.answered import CLASSES, VALUES
-from monitoring.signals.binning import bin_counts, quantile_edges
+from monitoring.signals.binning import Bins, bin_counts, quantile_edges
 from monitoring.signals.columns import Columns, is_column
 from monitoring.signals.duplicates import Recent
 from monitoring.signals.energy import Head
@@ -103,12 +104,13 @@ class Reference:
         `repeated` (n,) says which rows were here before: these are counted among all and once more by themselves.
         """
         with np.errstate(all="ignore"):  # values far out of the range end in the outermost bins, whatever they give here
-            places = self.fitted.place(batch.embeddings)
-            measured = measure(batch, taken, self.fitted, places)
-            waves = self.fitted.fourier.count(places) if self.fitted.fourier and places is not None else None
-        counts: dict[str, NDArray[Any]] = {"signals": self._binned(measured)}
+            embedded = self.fitted.place(batch.embeddings)
+            measured = measure(batch, taken, self.fitted, embedded)
+            waves = self.fitted.fourier.count(embedded) if self.fitted.fourier and embedded is not None else None
+        places = self._bins.places([measured[name] for name in self.profiles])
+        counts: dict[str, NDArray[Any]] = {"signals": self._bins.counts(places)}
         if repeated is not None and repeated.any():
-            counts["repeated"] = self._binned({name: values[repeated] for name, values in measured.items()})
+            counts["repeated"] = self._bins.counts(places[:, repeated])
         if self.ranks:
             counts["outlier"] = self.ranks.count(measured["distance"])
         if waves is not None:
@@ -117,8 +119,9 @@ class Reference:
             counts["estimates"] = self.calibration.count(batch.outputs)
         return counts
 
-    def _binned(self, measured: dict[str, FloatArray]) -> IntArray:
-        return np.concatenate([bin_counts(measured[name], profile.edges) for name, profile in self.profiles.items()])
+    @cached_property
+    def _bins(self) -> Bins:
+        return Bins([profile.edges for profile in self.profiles.values()])
 
     def _measured(self, batch: Batch, taken: Input) -> dict[str, FloatArray]:
         return measure(batch, taken, self.fitted, self.fitted.place(batch.embeddings))

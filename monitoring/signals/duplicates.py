@@ -57,6 +57,8 @@ def signatures(rows: NDArray[Any]) -> Signatures:
 
 def _bytes(rows: NDArray[Any]) -> NDArray[Any]:
     """Rows of bytes as such, however they came: pixels in JSON with a point are the same pixels."""
+    if rows.dtype == np.uint8:
+        return rows
     with np.errstate(invalid="ignore"):  # what is no byte is not the same afterwards
         as_bytes = rows.astype(np.uint8)
     return as_bytes if np.array_equal(as_bytes, rows) else rows

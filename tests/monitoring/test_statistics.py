@@ -16,7 +16,7 @@ from monitoring.accuracy.wilson import wilson
 from monitoring.counts.layout import BATCH_BOUNDS, DELAY_BOUNDS, Layout, histogram, label_layout, observe
 from monitoring.drift.psi import ALPHA, chi2_quantile, enough, psi, psi_limit
 from monitoring.signals.answered import CLASSES
-from monitoring.signals.binning import bin_counts, class_edges, quantile_edges
+from monitoring.signals.binning import Bins, bin_counts, class_edges, quantile_edges
 from monitoring.signals.pixels import pixel_statistics
 
 
@@ -100,6 +100,21 @@ def test_a_mass_of_equal_values_keeps_a_bin_of_its_own() -> None:
 
 def test_classes_have_a_bin_each() -> None:
     assert bin_counts(np.array([0.0, 2.0, 2.0]), class_edges(4)).tolist() == [1, 0, 2, 0]
+
+
+def test_bins_of_several_signals_are_those_of_each() -> None:
+    rng = np.random.default_rng(0)
+    edges = [class_edges(100), np.sort(rng.normal(size=9)), np.array([0.0]), class_edges(3), np.array([-1e-6, 1e-6])]
+    values = [rng.integers(0, 100, 500).astype(float), rng.normal(size=500).astype(np.float32), *rng.normal(size=(3, 500))]
+    values[1][:9], values[2][:3], values[4][:2] = edges[1], (np.nan, np.inf, -np.inf), (np.nan, -1e-6)
+    bins = Bins(edges)
+
+    places = bins.places(values)
+
+    assert bins.counts(places).tolist() == np.concatenate([bin_counts(*pair) for pair in zip(values, edges, strict=True)]).tolist()
+    some = rng.random(500) < 0.1
+    expected = np.concatenate([bin_counts(one[some], cut) for one, cut in zip(values, edges, strict=True)])
+    assert bins.counts(places[:, some]).tolist() == expected.tolist()
 
 
 def test_answer_signals_are_scipys() -> None:
