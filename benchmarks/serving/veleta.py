@@ -6,7 +6,7 @@ import contextlib
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,15 +45,33 @@ class Trend:
 
 
 @dataclass(frozen=True)
-class Watching:
-    """What monitoring takes of a server's processor time for a request, with its 95 % interval by bootstrap over the starts of the two
-    servers: processes differ by how they happened to start, more than turns do. `fewer` is the share by which fewer requests were
-    answered. Each is the mean over starts of the pair in the middle.
+class Share:
+    """The mean over starts of the pair in the middle, with its 95 % interval by bootstrap over the starts of the two servers: processes
+    differ by how they happened to start, more than turns do.
     """
 
-    share: float
-    interval: tuple[float, float]
-    fewer: float
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, starts: Sequence[Sequence[float]]) -> Share:
+        """Of the pairs of each start."""
+        middles = np.array([np.median(pairs) for pairs in starts])
+        drawn = np.random.default_rng(0).choice(middles, (2000, len(middles))).mean(axis=1)
+        low, high = np.quantile(drawn, (0.025, 0.975))
+        return cls(float(middles.mean()), float(low), float(high))
+
+    def __str__(self) -> str:
+        return f"{self.value:.1%}; 95 %: {self.low:.1%} to {self.high:.1%}"
+
+
+@dataclass(frozen=True)
+class Watching:
+    """What monitoring takes: the share by which fewer requests are answered, and that of a server's processor time for a request."""
+
+    fewer: Share
+    core: Share
     core_us_with: float
     core_us_without: float
 
@@ -138,12 +156,10 @@ def _start_seconds(model: Model) -> float:
 def _watching(model: Model, post: Post, plan: Plan) -> Watching:
     """Both servers are asked in short turns, so that the machine's drift falls on both, and are started anew now and then."""
     starts = [_pairs(model, post, plan) for _ in range(plan.watched_starts)]
-    shares = np.array([np.median([1 - without.core_us / of.core_us for of, without in pairs]) for pairs in starts])
-    fewer = np.array([np.median([1 - of.per_second / without.per_second for of, without in pairs]) for pairs in starts])
-    drawn = np.random.default_rng(0).choice(shares, (2000, len(shares))).mean(axis=1)
-    low, high = np.quantile(drawn, (0.025, 0.975))
+    fewer = Share.of([[1 - of.per_second / without.per_second for of, without in pairs] for pairs in starts])
+    core = Share.of([[1 - without.core_us / of.core_us for of, without in pairs] for pairs in starts])
     with_it, without_it = (mean([pair[side] for pairs in starts for pair in pairs]).core_us for side in (0, 1))
-    return Watching(float(shares.mean()), (float(low), float(high)), float(fewer.mean()), with_it, without_it)
+    return Watching(fewer, core, with_it, without_it)
 
 
 def _pairs(model: Model, post: Post, plan: Plan) -> list[tuple[Load, Load]]:
