@@ -31,14 +31,17 @@ Images = NDArray[Any]
 def traffic(server: LiveServer, images: Images) -> Iterator[Callable[[Images], None]]:
     """Some 500 images a second, drawn anew, until the end of the block; what is given changes what comes.
 
-    One pixel of each is off by one, so that hardly any comes twice: with some hundred images repetitions would soon be the news.
+    One grey pixel of each is off by one, so that few come twice: with some hundred images repetitions would soon be the news. A black
+    one would be news as well, of the saturation.
     """
     now, stop, rng, session = [images], threading.Event(), np.random.default_rng(0), requests.Session()
 
     def send() -> None:
         while not stop.wait(0.04):
             drawn = now[0][rng.integers(len(now[0]), size=20)].astype(np.uint8)
-            drawn.reshape(20, -1)[np.arange(20), rng.integers(drawn[0].size, size=20)] ^= 1
+            pixels = drawn.reshape(20, -1)
+            grey = (pixels > 31) & (pixels < 224)
+            pixels[np.arange(20), np.where(grey, rng.random(pixels.shape), 0).argmax(axis=1)] ^= 1
             with suppress(requests.ConnectionError):  # the worker was killed
                 session.post(f"{server.url}/predict/digits8", timeout=60, json={"instances": drawn.tolist()})
 
