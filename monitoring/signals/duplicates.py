@@ -48,25 +48,28 @@ class Recent:
 
 
 def signatures(rows: NDArray[Any]) -> Signatures:
-    """A number for each row (n,) that equal rows share and others do not."""
-    words = _words(_bytes(rows))
+    """A number for each row (n,) that equal rows share and others do not, whatever else is in the batch.
+
+    A row of bytes has that of its bytes, however it came: pixels in JSON with a point are the same pixels.
+    """
+    flat = np.ascontiguousarray(rows).reshape(len(rows), -1)
+    if flat.dtype == np.uint8:
+        return _sums(flat)
+    with np.errstate(invalid="ignore"):  # what is no byte is not the same afterwards
+        as_bytes = flat.astype(np.uint8)
+    return np.where((as_bytes == flat).all(axis=1), _sums(as_bytes), _sums(flat))
+
+
+def _sums(rows: NDArray[Any]) -> Signatures:
+    words = _words(rows)
     keys = _keys(words.shape[1])
     sums: Signatures = np.einsum("ij,j->i", words ^ (words >> _HALF), keys[1:]) + keys[0]
     return sums
 
 
-def _bytes(rows: NDArray[Any]) -> NDArray[Any]:
-    """Rows of bytes as such, however they came: pixels in JSON with a point are the same pixels."""
-    if rows.dtype == np.uint8:
-        return rows
-    with np.errstate(invalid="ignore"):  # what is no byte is not the same afterwards
-        as_bytes = rows.astype(np.uint8)
-    return as_bytes if np.array_equal(as_bytes, rows) else rows
-
-
 def _words(rows: NDArray[Any]) -> Signatures:
-    """The bytes of each row as numbers of eight bytes, the last one filled up with zeros."""
-    raw = np.ascontiguousarray(rows).reshape(len(rows), -1).view(np.uint8)
+    """The bytes of each row (n, values) as numbers of eight bytes, the last one filled up with zeros."""
+    raw = rows.view(np.uint8)
     if rest := raw.shape[1] % 8:
         raw = np.pad(raw, ((0, 0), (0, 8 - rest)))
     return raw.view(np.uint64)

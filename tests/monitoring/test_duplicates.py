@@ -41,6 +41,15 @@ def test_pixels_are_the_same_as_bytes_and_as_numbers() -> None:
     assert recent.repeats(pixels + np.float32(0.5)).sum() == 0
 
 
+@pytest.mark.parametrize("other", [0.5, -1, 256, np.nan])
+def test_what_else_is_in_the_batch_changes_no_signature(other: float) -> None:
+    rows = np.random.default_rng(0).integers(0, 256, (6, 12)).astype(np.float32)
+    rows[3, 5] = other
+
+    assert [signatures(row[None])[0] for row in rows] == signatures(rows).tolist()
+    assert np.array_equal(signatures(rows)[:3], signatures(rows[:3].astype(np.uint8)))
+
+
 def test_a_row_of_zeros_was_not_there_before() -> None:
     recent = Recent()
 
