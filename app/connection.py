@@ -12,10 +12,12 @@ from gunicorn.asgi.protocol import _CACHED_SERVER_HEADER, ASGIProtocol, _get_cac
 
 from app.answers import Reply, write
 from app.fast_lane import encoded
-from app.whole_request import read as read_whole
+from app.whole_request import Whole, begin
 
 #: How long a client has to answer the end of a TLS connection; uvloop would wait 30 s for it, and the end of a worker with it.
 _GOODBYE_SECONDS = 1.0
+#: How long, and up to how many bytes, the rest of a request is waited for. Who takes longer or sends more is read as it comes.
+_REST_SECONDS, _REST_BYTES = 0.05, 1 << 20
 
 
 class Connection(ASGIProtocol):  # type: ignore[misc]
@@ -25,6 +27,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         super().__init__(worker)
         self._answering = False
         self._after, self._address = bytearray(), ""
+        self._begun, self._wanted = bytearray(), 0
+        self._rest_handle: asyncio.TimerHandle | None = None
         self._kept_until = math.inf
         self._keepalive_handle: asyncio.TimerHandle | None = None
 
@@ -33,24 +37,50 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         self._address = (transport.get_extra_info("peername") or ("",))[0]
 
     def data_received(self, data: bytes) -> None:
-        """A prediction that comes whole is answered at once. All else, and what is sent before it is answered, goes gunicorn's way."""
+        """A prediction that is whole, or soon is, is answered at once. All else, and what is sent before, goes gunicorn's way."""
         if self._answering:
             self._after += data
             if len(self._after) > self._max_buffer_size:
                 self._pause_reading()
-        elif not self._answers(data):
+        elif self._rest_handle:
+            self._begun += data
+            if len(self._begun) >= self._wanted and not self._takes(data := self._taken()):
+                super().data_received(data)
+        elif not self._takes(data):
             super().data_received(data)
 
-    def _answers(self, data: bytes) -> bool:
-        """Whether this is a request for the fast lane, which has it then."""
-        if not self._is_idle() or (whole := read_whole(data)) is None:
+    def _takes(self, data: bytes) -> bool:
+        """Whether this is a request for the fast lane, which has it then, or the beginning of one, whose rest is waited for."""
+        if not self._is_idle() or (begun := begin(data)) is None:
             return False
+        if begun.total_bytes == len(data):
+            return self._answers(begun.whole(data))
+        if not len(data) < begun.total_bytes <= _REST_BYTES:
+            return False
+        self._cancel_keepalive_timer()
+        self._begun, self._wanted = bytearray(data), begun.total_bytes
+        self._rest_handle = self.worker.loop.call_later(_REST_SECONDS, self._give_up)
+        return True
+
+    def _answers(self, whole: Whole) -> bool:
         self._cancel_keepalive_timer()
         self._answering = True  # before it is asked, since it may answer at once
         if not self.app.answer(whole, self._address, self._finish):
             self._answering = False
             return False
         return True
+
+    def _give_up(self) -> None:
+        """The rest does not come in time: what there is goes gunicorn's way, and so does what follows."""
+        super().data_received(self._taken())
+
+    def _taken(self) -> bytes:
+        """What was waited with."""
+        if self._rest_handle:
+            self._rest_handle.cancel()
+            self._rest_handle = None
+        data, self._begun = bytes(self._begun), bytearray()
+        return data
 
     def _is_idle(self) -> bool:
         """Whether what comes now is the beginning of a request, and the one before it is over and sent."""
@@ -89,8 +119,9 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        if self._keepalive_handle:
-            self._keepalive_handle.cancel()
+        for handle in (self._rest_handle, self._keepalive_handle):
+            if handle:
+                handle.cancel()
 
     def _arm_keepalive_timer(self) -> None:
         """Also for a connection that an answer promised to keep just before the drain: nothing else ends it, and the end waits for it.
