@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, wilcoxon
+from scipy.stats import binomtest, ttest_rel, wilcoxon
 
+from monitoring.arrays import FloatArray, IntArray
 from training.data.parts import Part, Split
 from training.data.sources import load
 from training.diagnosis.attempt import diagnosed
@@ -61,6 +62,50 @@ def test_values_are_compared_by_their_squared_errors() -> None:
     assert not compare_values(good, bad, y).better
     assert compare_values(None, good, y).better
     assert compare_classes(None, np.eye(3)[np.ones(9, int)], np.ones(9)).better
+
+
+def network(rng: np.random.Generator, y: IntArray, sure: float) -> FloatArray:
+    """Answers to the rows, the better the surer."""
+    raw = rng.normal(size=(len(y), 10)) + sure * np.eye(10)[y]
+    shares: FloatArray = np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True)
+    return shares
+
+
+def test_classes_are_compared_by_rows_told_and_by_brier_scores() -> None:
+    rng = np.random.default_rng(2)
+    y = rng.integers(0, 10, 300)
+    first, second = network(rng, y, 2.0), network(rng, y, 2.3)
+    told = [answers.argmax(axis=1) == y for answers in (first, second)]
+    brier = [((answers - np.eye(10)[y]) ** 2).sum(axis=1) for answers in (first, second)]
+    won, lost = int((told[1] & ~told[0]).sum()), int((told[0] & ~told[1]).sum())
+    expected = 2 * min(binomtest(won, won + lost, 0.5).pvalue, ttest_rel(*brier).pvalue)
+    proof = compare_classes(first, second, y)
+    assert (proof.won, proof.lost, proof.p) == (won, lost, pytest.approx(expected))
+    assert not compare_classes(second, first, y).better
+
+
+def test_alike_networks_are_seldom_told_apart_and_a_small_gain_more_often_than_by_rows_alone() -> None:
+    rng = np.random.default_rng(3)
+    y = rng.integers(0, 10, 300)
+    alike = [compare_classes(network(rng, y, 2.0), network(rng, y, 2.0), y).p < 0.05 for _ in range(1000)]
+    better = [compare_classes(network(rng, y, 2.0), network(rng, y, 2.2), y) for _ in range(300)]
+    assert np.mean(alike) <= 0.065
+    assert np.mean([proof.better for proof in better]) > 1.3 * np.mean([mcnemar(proof.won, proof.lost) < 0.05 for proof in better])
+
+
+def test_surer_is_not_better_if_fewer_rows_are_told() -> None:
+    y = np.zeros(200, int)
+    first, second = np.tile([0.51, 0.49], (200, 1)), np.tile([0.99, 0.01], (200, 1))
+    second[:2] = [0.4, 0.6]
+    assert compare_classes(first, second, y).p > 0.5
+    assert not compare_classes(first, second, y).better
+
+
+def test_answers_that_are_no_probabilities_count_by_the_rows_they_tell() -> None:
+    y = np.arange(40) % 2
+    wild, right = 1e6 * (np.eye(2)[y] - 0.5), np.eye(2)[y]
+    assert compare_classes(wild[:, ::-1], wild, y).better
+    assert not compare_classes(right, wild, y).better
 
 
 def test_parts_are_made_anew_without_losing_a_row() -> None:

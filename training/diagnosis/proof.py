@@ -1,8 +1,11 @@
 """Is the second network better, or is it chance? Both answer the same validation rows, so the rows are compared in pairs.
 
-Classes: McNemar's exact test. Only rows that exactly one of the two tells right count; if both were alike, each would win half of
-them (Q. McNemar, Psychometrika 12 (1947), p. 153). Values: Wilcoxon's signed-rank test on the squared errors, which few large errors
-do not decide (F. Wilcoxon, Biometrics Bulletin 1 (1945), p. 80).
+Classes: two tests, of what is told and of how surely. McNemar's exact test counts the rows that exactly one of the two tells right; if
+both were alike, each would win half of them (Q. McNemar, Psychometrika 12 (1947), p. 153). On a few hundred rows it misses a gain of
+three points more often than not. The paired t-test of the rows' Brier scores, the squared distance of the answer from the truth (G. W.
+Brier, Monthly Weather Review 78 (1950), p. 1), sees more of it; it speaks only where it says the same as the count of the rows, so that
+nothing is called better that tells fewer. The p-value is twice the smaller of the two (Bonferroni). Values: Wilcoxon's signed-rank test
+on the squared errors, which few large errors do not decide (F. Wilcoxon, Biometrics Bulletin 1 (1945), p. 80).
 """
 
 from __future__ import annotations
@@ -39,13 +42,36 @@ class Proof:
 def compare_classes(first: FloatArray | None, second: FloatArray | None, y: NDArray[np.generic]) -> Proof:
     """Answers (n, classes) of two networks to rows with labels (n,). None, of a network that diverged, is never right.
 
-    >>> compare_classes(np.eye(2)[[0, 0, 0, 0, 0, 0, 1]], np.eye(2)[[1, 1, 1, 1, 1, 1, 1]], np.ones(7, int))
-    Proof(won=6, lost=0, p=0.03125)
+    >>> compare_classes(np.eye(2)[[0, 0, 0, 0, 0, 0, 1]], np.eye(2)[[1, 1, 1, 1, 1, 1, 1]], np.ones(7, int)).better
+    True
     """
+    labels = y.astype(np.int64)
     nothing: NDArray[np.bool_] = np.zeros(len(y), bool)
-    one, two = (nothing if answers is None else answers.argmax(axis=1) == y for answers in (first, second))
+    one, two = (nothing if answers is None else answers.argmax(axis=1) == labels for answers in (first, second))
     won, lost = int((two & ~one).sum()), int((one & ~two).sum())
-    return Proof(won, lost, mcnemar(won, lost))
+    gain = _brier(first, labels) - _brier(second, labels)
+    agrees = (won - lost) * float(gain.mean()) > 0
+    return Proof(won, lost, min(1.0, 2 * min(mcnemar(won, lost), _paired_t(gain) if agrees else 1.0)))
+
+
+_WORST = 2.0  # Brier score of a row that is surely taken for another class; answers that are no probabilities are no worse
+
+
+def _brier(answers: FloatArray | None, labels: NDArray[np.int64]) -> FloatArray:
+    """Of each row, (n,)."""
+    if answers is None:
+        return np.full(len(labels), _WORST)
+    scores: FloatArray = np.square(answers - np.eye(answers.shape[1])[labels]).sum(axis=1)
+    return np.minimum(scores, _WORST)
+
+
+def _paired_t(differences: FloatArray) -> float:
+    """Two-sided p-value of "0 on average"."""
+    from scipy.stats import ttest_1samp
+
+    if differences.std() < 1e-12:
+        return 0.0 if abs(differences.mean()) > 1e-12 else 1.0
+    return float(ttest_1samp(differences, 0.0).pvalue)
 
 
 def mcnemar(won: int, lost: int) -> float:
