@@ -169,6 +169,15 @@ def test_every_kind_has_remedies_that_keep_a_recipe_whole() -> None:
     assert recipe == read_recipe().recipe
 
 
+def test_more_epochs_are_in_vain_after_a_training_that_ended_by_itself() -> None:
+    ended, bounded = but(healthy(), settings__epochs=EPOCHS + 1), but(healthy(), settings__epochs=EPOCHS)
+    longer = {remedy.change for remedy in ALL_REMEDIES if remedy.vain(ended)}
+
+    assert longer == {"eight times the epochs", "three times the epochs"}
+    assert not any(remedy.vain(bounded) for remedy in ALL_REMEDIES)
+    assert not any(remedy.vain(but(ended, settings__schedule="cosine")) for remedy in ALL_REMEDIES), "its rates follow the bound"
+
+
 def test_a_reference_without_a_network_tells_labels_that_belong_from_those_that_do_not() -> None:
     rng = np.random.default_rng(0)
     y = rng.integers(0, 4, 400)

@@ -16,16 +16,20 @@ import numpy as np
 from training.data.parts import Part, Split
 from training.data.split import stratified
 from training.diagnosis import thresholds as at
+from training.diagnosis.facts import Facts
 from training.recipe import Layer, Recipe
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """`change` says in words what is done. One of a recipe gives a recipe; `resplit` parts the rows anew and is no claim to be better."""
+    """`change` says in words what is done. One of a recipe gives a recipe; `resplit` parts the rows anew and is no claim to be better.
+    After some trainings a remedy is in `vain`: it would give the same network again.
+    """
 
     change: str
     recipe: Callable[[Recipe], Recipe] = lambda recipe: recipe
     resplit: Callable[[Split, int], Split] | None = None
+    vain: Callable[[Facts], bool] = lambda facts: False
 
 
 _WITH_KERNELS = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv2D", "SeparableConv2D", "LSTM", "GRU", "EinsumDense")
@@ -131,13 +135,15 @@ def _weaker_penalty(recipe: Recipe) -> Recipe:
 
 
 def _normalized(recipe: Recipe) -> Recipe:
-    """BatchNormalization after every convolution and hidden Dense that has none."""
+    """BatchNormalization after every convolution and hidden Dense that has none. By Keras' momentum of 0.99 it takes hundreds of updates
+    to know the rows, and a small budget ends before.
+    """
     layers: list[Layer] = []
     for place, layer in enumerate(recipe.layers):
         layers.append(layer)
         following = recipe.layers[place + 1]["kind"] if place + 1 < len(recipe.layers) else ""
         if layer["kind"] in ("Dense", "Conv2D", "Conv1D") and "Normalization" not in following:
-            layers.append({"kind": "BatchNormalization"})
+            layers.append({"kind": "BatchNormalization", "momentum": 0.9})
     return dataclasses.replace(recipe, layers=tuple(layers))
 
 
@@ -170,6 +176,11 @@ def _longer(factor: int) -> Callable[[Recipe], Recipe]:
         )
 
     return change
+
+
+def _ended_by_itself(facts: Facts) -> bool:
+    """Before its bound, so that another bound changes nothing, unless the learning rate follows it."""
+    return facts.curves is not None and len(facts.curves.loss) < facts.settings.epochs and facts.settings.schedule == "constant"
 
 
 def _augmented(recipe: Recipe) -> Recipe:
@@ -227,7 +238,8 @@ _RELU = Remedy(
 )
 _LEAKY = Remedy("leaky ReLU in place of ReLU", _activation("leaky_relu", ("relu",)))
 _WIDER = Remedy("more units in the narrow layers", _wider)
-_LONGER = Remedy("eight times the epochs", _longer(8))
+_LONGER = Remedy("eight times the epochs", _longer(8), vain=_ended_by_itself)
+_THRICE = Remedy("three times the epochs", _longer(3), vain=_ended_by_itself)
 _EARLY = Remedy("patience = 5", with_values(patience=5))
 _DROPOUT = Remedy("more dropout", _more_dropout)
 _PENALTY = Remedy("l2 = 0.001", _penalty(1e-3))
@@ -282,6 +294,6 @@ REMEDIES: dict[str, tuple[Remedy, ...]] = {
     "underfitting": (_USUAL, _LONGER, _WIDER, _ADAM, _NORMALIZE, _START, _LESS_DROPOUT),
 }
 #: What often helps a network in which nothing is found any more, the likeliest to be proved first.
-OFTEN = (_NORMALIZE, _COSINE, _ADAM, _WIDER, _LONGER)
+OFTEN = (_THRICE, _NORMALIZE, _ADAM, _WIDER, _COSINE)
 #: Every remedy of a recipe once: what the random arm draws from.
-ALL_REMEDIES = tuple({remedy.change: remedy for remedies in REMEDIES.values() for remedy in remedies if remedy.resplit is None}.values())
+ALL_REMEDIES = tuple({one.change: one for remedies in (*REMEDIES.values(), OFTEN) for one in remedies if one.resplit is None}.values())

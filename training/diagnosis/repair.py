@@ -128,7 +128,7 @@ class Repairer:
         """The first remedy that was not taken back and changes something."""
         for remedy, reason in remedies:
             changes = remedy.resplit is not None or remedy.recipe(best.trial.recipe) != best.trial.recipe
-            if changes and remedy.change not in spent:
+            if changes and remedy.change not in spent and not remedy.vain(best.made.facts):
                 return remedy, reason
         return None
 
