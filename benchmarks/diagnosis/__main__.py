@@ -35,7 +35,7 @@ def main(words: Sequence[str] | None = None) -> int:
     elif arguments.repair:
         from benchmarks.diagnosis.repair import repair
 
-        figures = {"repair": repair(print, arguments.group, arguments.seeds, short=arguments.short)}
+        figures = {"repair": repair(print, arguments.group, arguments.seeds, 6 if arguments.short else arguments.runs)}
     else:
         chosen = list(short_cases() if arguments.short else cases(arguments.group, arguments.seeds))
         figures = {"diagnosis": confusion(chosen, calibrate=arguments.calibrate)}
@@ -93,6 +93,7 @@ def _parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="a few of each, to see that it works")
     parser.add_argument("--overhead", action="store_true", help="how much slower is a training that is looked at?")
     parser.add_argument("--repair", action="store_true", help="how many faulty trainings do the remedies mend?")
+    parser.add_argument("--runs", type=int, default=30, metavar="N", help="with --repair: so many of them, drawn (default 30)")
     parser.add_argument("--calibrate", action="store_true", help="write how often each verdict was right, as its confidence")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     return parser.parse_args(words)

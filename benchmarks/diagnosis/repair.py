@@ -9,42 +9,53 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import pickle
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any
+
+import numpy as np
 
 from benchmarks.diagnosis.cases import Case, cases
 from benchmarks.diagnosis.judged import counted
 from benchmarks.diagnosis.run import CACHE, outcome
 from training.diagnosis.proof import mcnemar
+from training.quiet import load_keras_quietly
 
 WITHIN = 0.02
-ROUNDS = 4
 #: To be raised when a repair does something else than before.
-FORMAT = 2
+FORMAT = 3
 #: What is wrong with the data itself, and what does no harm that a test could see.
 BEYOND_A_RECIPE = ("constant-features", "shuffled-labels", "noisy-labels", "overfitting", "unbalanced-classes")
 _MEASURING = ("leaked-validation", "validation-too-small")
 
 
-def repair(say: Callable[[str], None], group: str, seeds: int, short: bool = False) -> dict[str, Any]:
-    """Both arms on the faulty trainings that count, with the share mended of each kind."""
+def repair(say: Callable[[str], None], group: str, seeds: int, runs: int | None = None) -> dict[str, Any]:
+    """Both arms on the faulty trainings that count, or on so many `runs` drawn of them, with the share mended of each kind."""
     made = {case: outcome(case) for case in cases(group, seeds)}
     chosen = [case for case in counted(made)[0] if case.fault is not None and case.kind not in _MEASURING]
-    chosen = [case for case in chosen if made[case.twin].test - made[case].test >= WITHIN][: 6 if short else None]
+    harmed = [case for case in chosen if made[case.twin].test - made[case].test >= WITHIN]
+    taken = [harmed[i] for i in np.random.default_rng(0).permutation(len(harmed))[:runs]]
+    say(f"{len(harmed)} faulty trainings are two points or more below their healthy twins; {len(taken)} are taken.")
     rows: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
-    for case in chosen:
-        healthy = made[case.twin].test
-        ours, random = (_arm(case, at_random) for at_random in (False, True))
-        rows[case.kind].append((ours >= healthy - WITHIN, random >= healthy - WITHIN))
-        say(f"{case!s:<55} healthy {healthy:.3f}, faulty {made[case].test:.3f}, remedies {ours:.3f}, at random {random:.3f}")
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), load_keras_quietly) as pool:
+        for case, (ours, random) in zip(taken, pool.map(_arms, taken), strict=True):
+            healthy = made[case.twin].test
+            rows[case.kind].append((ours >= healthy - WITHIN, random >= healthy - WITHIN))
+            say(f"{case!s:<55} healthy {healthy:.3f}, faulty {made[case].test:.3f}, remedies {ours:.3f}, at random {random:.3f}")
     return _told(say, rows)
+
+
+def _arms(case: Case) -> tuple[float, float]:
+    return _arm(case, at_random=False), _arm(case, at_random=True)
 
 
 def _arm(case: Case, at_random: bool) -> float:
     """The test score after the repair, made at most once."""
-    file = CACHE / "repair" / f"{case}-{'random' if at_random else 'remedies'}-{ROUNDS}-{FORMAT}.pickle".replace(" ", "-")
+    file = CACHE / "repair" / f"{case}-{'random' if at_random else 'remedies'}-{FORMAT}.pickle".replace(" ", "-")
     if file.exists():
         kept: float = pickle.loads(file.read_bytes())
         return kept
@@ -55,7 +66,7 @@ def _arm(case: Case, at_random: bool) -> float:
 
     keras.backend.clear_session()
     training = case.training()
-    repairer = Repairer(training.problem, Progress(io.StringIO()), rounds=ROUNDS)
+    repairer = Repairer(training.problem, Progress(io.StringIO()))
     if at_random:
         done = repairer.repair_at_random(training.recipe, training.split, case.seed)
     else:
@@ -72,11 +83,11 @@ def _told(say: Callable[[str], None], rows: dict[str, list[tuple[bool, bool]]]) 
     figures = {}
     for what, kinds in (("all", set(rows)), ("what a recipe can mend", set(rows) - set(BEYOND_A_RECIPE))):
         pairs = [pair for kind in kinds for pair in rows[kind]]
-        figures[what] = _arms(say, what, pairs)
+        figures[what] = _share(say, what, pairs)
     return figures
 
 
-def _arms(say: Callable[[str], None], what: str, pairs: list[tuple[bool, bool]]) -> dict[str, Any]:
+def _share(say: Callable[[str], None], what: str, pairs: list[tuple[bool, bool]]) -> dict[str, Any]:
     runs, ours, random = len(pairs), sum(one for one, _ in pairs), sum(two for _, two in pairs)
     won, lost = sum(one and not two for one, two in pairs), sum(two and not one for one, two in pairs)
     p = mcnemar(won, lost)
