@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,10 @@ def export(model: Any, path: Path, x: NDArray[Any], seed: int) -> None:
 
 def _check(model: Any, path: Path, x: NDArray[Any], seed: int) -> None:
     for what, rows in (("random", random_like(x, _ROWS, seed)), ("real", x[:_ROWS])):
-        expected = keras_answer(model, rows)
+        asked = keras_answer(model, rows)
         for batch in _BATCHES:
-            _compare(expected, answer(path, rows, batch), f"{path.name} on {what} inputs, {batch} at a time")
-    expected, found = model.predict(x, batch_size=512, verbose=0), answer(path, x)[0]
+            _compare(asked, answer(path, rows, batch), f"{path.name} on {what} inputs, {batch} at a time")
+    (expected, _), found = keras_answer(model, x), answer(path, x)[0]
     _compare((expected,), (found,), f"{path.name} on {len(x)} real inputs")
     chosen = np.take_along_axis(expected, found.argmax(axis=1, keepdims=True), axis=1)[:, 0]
     if (expected.max(axis=1) - chosen > _TIE).any():
@@ -61,10 +62,17 @@ def random_like(x: NDArray[Any], rows: int, seed: int) -> NDArray[Any]:
 
 
 def keras_answer(model: Any, x: NDArray[Any], batch: int = 512) -> tuple[FloatArray, FloatArray]:
-    """Probabilities or values, and embeddings, as Keras computes them."""
-    graph = Graph.of(model)
-    embeddings = [graph.embed(x[start : start + batch]) for start in range(0, len(x), batch)]
-    return model.predict(x, batch_size=batch, verbose=0), np.concatenate(embeddings)
+    """Probabilities or values, and embeddings, as Keras computes them.
+
+    Each batch is computed operator by operator: what `predict` has compiled before would keep the precision it was compiled with.
+    """
+    graph, parts = Graph.of(model), [x[start : start + batch] for start in range(0, len(x), batch)]
+    return _together(model(part, training=False) for part in parts), _together(graph.embed(part) for part in parts)
+
+
+def _together(parts: Iterable[Any]) -> FloatArray:
+    joined: FloatArray = np.concatenate([np.asarray(part) for part in parts])
+    return joined
 
 
 def _compare(expected: tuple[FloatArray, ...], found: tuple[FloatArray, ...], where: str) -> None:
