@@ -13,6 +13,7 @@ from typing import Any
 
 from app import client
 from app.settings import Settings, resolve
+from app.starting import without_collecting
 from models.commands import add_store
 from models.configuration import read_file
 
@@ -41,7 +42,8 @@ def serve(arguments: argparse.Namespace) -> None:
     # Before numpy is imported. Its threads wait by spinning, beside small products that one thread does as fast: measured, half of the
     # processor time of a request.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from app.server import serve as run
+    with without_collecting():
+        from app.server import serve as run
 
     run(settings)
 

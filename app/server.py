@@ -16,6 +16,7 @@ from gunicorn.errors import HaltServer
 
 from app import keys, logs, tls, tracing
 from app.settings import Settings
+from app.starting import without_collecting
 from models.errors import StoreError, VeletaError
 from models.store import Published, Store
 from monitoring.counts import secret
@@ -76,11 +77,12 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         """Called in each worker: sessions, mapped counts, connections and threads are made after the fork."""
-        from app.factory import create_app
-        from app.fast_lane import FastLane
-
         try:
-            return FastLane(create_app(self.settings), self.settings.threads)
+            with without_collecting():
+                from app.factory import create_app
+                from app.fast_lane import FastLane
+
+                return FastLane(create_app(self.settings), self.settings.threads)
         except VeletaError as error:
             logs.tell(f"veleta: {error}")
             sys.exit(_FAILED_TO_LOAD)
