@@ -18,6 +18,7 @@ from training.data.sources import load
 from training.diagnosis.attempt import diagnosed
 from training.diagnosis.proof import compare_classes, compare_values, mcnemar
 from training.diagnosis.remedies import more_validation, without_shared
+from training.diagnosis.repair import Repairer
 from training.errors import DivergedError
 from training.fitting.progress import Progress
 from training.recipe import read_recipe
@@ -164,6 +165,16 @@ def test_the_mended_recipe_can_be_trained_and_says_why(mended: tuple[Path, dict[
     assert source.recipe.learning_rate == pytest.approx(1e-3)
     assert source.reasons["learning_rate"].startswith("learning-rate-too-low: ")
     assert "p = " in source.reasons["learning_rate"]
+
+
+def test_where_nothing_is_found_what_often_helps_is_tried(tmp_path: Path) -> None:
+    path = tmp_path / "well.toml"
+    path.write_text(SLOW, encoding="utf-8")
+    recipe = read_recipe(path, ["learning_rate=0.003", "epochs=12"]).recipe
+    dataset = load("digits")
+    done = Repairer(dataset.problem, Progress(io.StringIO()), rounds=1).repair(recipe, dataset.split(0, 900))
+    assert done.trials[0].found == ()
+    assert (done.trials[1].change, done.trials[1].reason) == ("three times the epochs", "")
 
 
 def test_a_loss_that_is_no_number_ends_with_its_cause(tmp_path: Path) -> None:

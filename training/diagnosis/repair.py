@@ -3,9 +3,10 @@
 Each trial changes one thing of what was best so far and trains with the same seed, order and bounds. A remedy that is not proved better
 on the validation rows is taken back, and the next one is tried. One that was kept may be taken again as long as its finding lasts. When
 nothing is found any more, the other remedies of what was found are tried on top, and then what often helps a network, since the first
-remedy that is proved seldom is all that can be had. The test rows are asked once, when all is done. Beside it an arm of
-random remedies may have as many trials: an independent study found random repair as good as most tools (Kim, Humbatova, Jahangirova,
-Tonella and Yoo, ICST 2023, arXiv 2301.11568), so whoever claims to do better has to show it.
+remedy that is proved seldom is all that can be had; so it is, too, where nothing was found, since whoever asks has a reason. The test
+rows are asked once, when all is done. Beside it an arm of random remedies may have as many trials: an independent study found random
+repair as good as most tools (Kim, Humbatova, Jahangirova, Tonella and Yoo, ICST 2023, arXiv 2301.11568), so whoever claims to do better
+has to show it.
 """
 
 from __future__ import annotations
@@ -185,10 +186,9 @@ def answers_of(made: Diagnosed, part: Part) -> FloatArray | None:
 
 
 def _asked_for(found: Iterable[str]) -> Iterator[tuple[Remedy, str]]:
-    """The remedies of what is found, the first first; of what was found before; and, if there was anything, what often helps."""
-    kinds = list(dict.fromkeys(found))
-    yield from ((remedy, kind) for kind in kinds for remedy in REMEDIES[kind])
-    yield from ((remedy, "") for remedy in OFTEN if kinds)
+    """The remedies of what is found, the first first; of what was found before; and what often helps."""
+    yield from ((remedy, kind) for kind in dict.fromkeys(found) for remedy in REMEDIES[kind])
+    yield from ((remedy, "") for remedy in OFTEN)
 
 
 def _kinds(made: Diagnosed) -> tuple[str, ...]:
