@@ -174,7 +174,7 @@ def test_where_nothing_is_found_what_often_helps_is_tried(tmp_path: Path) -> Non
     dataset = load("digits")
     done = Repairer(dataset.problem, Progress(io.StringIO()), rounds=1).repair(recipe, dataset.split(0, 900))
     assert done.trials[0].found == ()
-    assert (done.trials[1].change, done.trials[1].reason) == ("three times the epochs", "")
+    assert (done.trials[1].change, done.trials[1].reason) == ("three times the epochs, at least ten", "")
 
 
 def test_a_loss_that_is_no_number_ends_with_its_cause(tmp_path: Path) -> None:

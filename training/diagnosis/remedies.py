@@ -167,11 +167,11 @@ def _wider(recipe: Recipe) -> Recipe:
     return every_layer(wide)(recipe)
 
 
-def _longer(factor: int) -> Callable[[Recipe], Recipe]:
+def _longer(factor: int, least: int = 1) -> Callable[[Recipe], Recipe]:
     def change(recipe: Recipe) -> Recipe:
         return dataclasses.replace(
             recipe,
-            epochs=min(10_000, recipe.epochs * factor),
+            epochs=min(10_000, max(recipe.epochs * factor, least)),
             max_updates=min(10**9, recipe.max_updates * (factor if recipe.epochs > 50 else 1)),
         )
 
@@ -239,7 +239,7 @@ _RELU = Remedy(
 _LEAKY = Remedy("leaky ReLU in place of ReLU", _activation("leaky_relu", ("relu",)))
 _WIDER = Remedy("more units in the narrow layers", _wider)
 _LONGER = Remedy("eight times the epochs", _longer(8), vain=_ended_by_itself)
-_THRICE = Remedy("three times the epochs", _longer(3), vain=_ended_by_itself)
+_THRICE = Remedy("three times the epochs, at least ten", _longer(3, least=10), vain=_ended_by_itself)
 _EARLY = Remedy("patience = 5", with_values(patience=5))
 _DROPOUT = Remedy("more dropout", _more_dropout)
 _PENALTY = Remedy("l2 = 0.001", _penalty(1e-3))
