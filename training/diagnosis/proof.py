@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from monitoring.arrays import FloatArray
 
 SURE = 0.05
+#: Brier score of a row that is surely taken for another class. Answers that are no probabilities are no worse.
+_WORST = 2.0
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,6 @@ def compare_classes(first: FloatArray | None, second: FloatArray | None, y: NDAr
     gain = _brier(first, labels) - _brier(second, labels)
     agrees = (won - lost) * float(gain.mean()) > 0
     return Proof(won, lost, min(1.0, 2 * min(mcnemar(won, lost), _paired_t(gain) if agrees else 1.0)))
-
-
-_WORST = 2.0  # Brier score of a row that is surely taken for another class; answers that are no probabilities are no worse
 
 
 def _brier(answers: FloatArray | None, labels: NDArray[np.int64]) -> FloatArray:
