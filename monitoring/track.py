@@ -6,6 +6,7 @@ reader is never behind the counts.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -61,13 +62,14 @@ class Track:
     def weigh(self, subject: Subject, promise: Promise, now: float, seen: bool) -> Track:
         """With the evidence of what came since the last tick. The track was moved on to `now` before."""
         total, lately = totals(subject, self.counts, self.labels), None
-        if seen and self.vigil.alarm:  # the later half of the time since the alarm: a window may begin a little early
-            lately = totals(subject, *self.increase(now, (now - self.vigil.alarm.raised_at) / 2))
+        if seen and self.vigil.alarm:  # the later half of the time since the alarm
+            raised_at = self.vigil.alarm.raised_at
+            lately = totals(subject, *self.increase(now, (now - raised_at) / 2, not_before=raised_at))
         return replace(self, vigil=self.vigil.advance(streams_of(subject), promise, now, total, seen, lately))
 
-    def increase(self, now: float, seconds: float) -> tuple[FloatArray, FloatArray]:
-        """Counts and labels of the last `seconds`."""
-        both = self.history.increase(now, np.concatenate([self.counts, self.labels]), seconds)
+    def increase(self, now: float, seconds: float, not_before: float = -math.inf) -> tuple[FloatArray, FloatArray]:
+        """Counts and labels of the last `seconds`, of which nothing before `not_before`."""
+        both = self.history.increase(now, np.concatenate([self.counts, self.labels]), seconds, not_before)
         return both[: len(self.counts)], both[len(self.counts) :]
 
     def to_arrays(self) -> Arrays:

@@ -5,6 +5,7 @@ So one short list of past totals serves every window, whatever is counted, and n
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,15 +34,19 @@ class History:
         kept = [i for i in self._needed(now) if self.times[i] < now]
         return History(np.append(self.times[kept], now), np.vstack([self.totals[kept], total]))
 
-    def increase(self, now: float, total: FloatArray, seconds: float) -> FloatArray:
-        """What was added in the last `seconds`. Before the first record everything counts from zero.
+    def increase(self, now: float, total: FloatArray, seconds: float, not_before: float = -math.inf) -> FloatArray:
+        """What was added in the last `seconds`, of which nothing before `not_before`. Before the first record all counts from zero.
 
         >>> history = History.empty(1).record(0, np.array([5.0])).record(60, np.array([7.0]))
         >>> history.increase(90, np.array([8.0]), 60).tolist(), history.increase(90, np.array([8.0]), 600).tolist()
         ([3.0], [8.0])
+        >>> history.increase(90, np.array([8.0]), 60, not_before=30).tolist()
+        [1.0]
         """
         before = int(np.searchsorted(self.times, now - seconds, side="right"))
-        return total - self.totals[before - 1] if before else total
+        first = int(np.searchsorted(self.times, not_before)) + 1 if not_before > -math.inf else 0
+        start = min(max(before, first), len(self.times))
+        return total - self.totals[start - 1] if start else total
 
     def _needed(self, now: float) -> list[int]:
         """Of those in one cell of the coarsest grid that their age allows, the last; and one older than all windows."""

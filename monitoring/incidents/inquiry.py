@@ -42,7 +42,7 @@ class Inquiry:
     @cached_property
     def since(self) -> tuple[FloatArray, FloatArray]:
         """Counts and labels since the change began."""
-        return self.track.increase(self.now, self.now - self.alarm.since)
+        return self.track.increase(self.now, self.now - self.alarm.since, not_before=self.alarm.since)
 
     @cached_property
     def before(self) -> tuple[FloatArray, FloatArray]:

@@ -37,6 +37,25 @@ def test_an_increase_is_what_came_within_the_window_or_a_twentieth_earlier(steps
         assert least <= found <= most
 
 
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.floats(0.1, 90), st.integers(0, 50)), min_size=1, max_size=80), st.data())
+def test_what_came_after_a_moment_is_told_without_anything_from_before(steps: list[tuple[float, int]], data: st.DataObject) -> None:
+    ticks = np.cumsum([1e9, *(wait for wait, _ in steps)])
+    totals = np.cumsum([0, *(amount for _, amount in steps)]).astype(float)
+    history = History.empty(1)
+    for now, total in zip(ticks, totals, strict=True):
+        history = history.record(now, np.array([total]))
+    came = np.diff(totals, prepend=0.0)
+
+    moment = data.draw(st.sampled_from(ticks.tolist()))
+    told = history.increase(ticks[-1], totals[-1:], float(ticks[-1]) - moment, not_before=moment)[0]
+
+    assert told <= came[ticks > moment].sum()
+    assert told >= came[ticks > moment + 0.05 * max(WINDOWS.values())].sum()
+    if moment < ticks[-1]:  # the tick before the last is always remembered
+        assert told >= came[-1]
+
+
 def test_a_history_of_a_month_stays_short() -> None:
     history = History.empty(2)
     for tick in range(30 * 24 * 60 * 6):
