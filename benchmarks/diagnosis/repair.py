@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from benchmarks.diagnosis.cases import Case, cases
-from benchmarks.diagnosis.judged import counted
 from benchmarks.diagnosis.run import CACHE, outcome
 from training.diagnosis.proof import mcnemar
 from training.quiet import load_keras_quietly
@@ -35,13 +34,14 @@ _MEASURING = ("leaked-validation", "validation-too-small")
 
 def repair(say: Callable[[str], None], group: str, seeds: int, runs: int | None = None) -> dict[str, Any]:
     """Both arms on the faulty trainings that count, or on so many `runs` drawn of them, with the share mended of each kind."""
-    made = {case: outcome(case) for case in cases(group, seeds)}
-    chosen = [case for case in counted(made)[0] if case.fault is not None and case.kind not in _MEASURING]
-    harmed = [case for case in chosen if made[case.twin].test - made[case].test >= WITHIN]
-    taken = [harmed[i] for i in np.random.default_rng(0).permutation(len(harmed))[:runs]]
-    say(f"{len(harmed)} faulty trainings are two points or more below their healthy twins; {len(taken)} are taken.")
+    faulty = [case for case in cases(group, seeds) if case.fault is not None and case.kind not in _MEASURING]
     rows: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), load_keras_quietly) as pool:
+        all_of_them = list(dict.fromkeys([*(case.twin for case in faulty), *faulty]))
+        made = dict(zip(all_of_them, pool.map(outcome, all_of_them), strict=True))
+        harmed = [case for case in faulty if made[case.twin].test - made[case].test >= WITHIN]
+        taken = [harmed[i] for i in np.random.default_rng(0).permutation(len(harmed))[:runs]]
+        say(f"{len(harmed)} faulty trainings are two points or more below their healthy twins; {len(taken)} are taken.")
         for case, (ours, random) in zip(taken, pool.map(_arms, taken), strict=True):
             healthy = made[case.twin].test
             rows[case.kind].append((ours >= healthy - WITHIN, random >= healthy - WITHIN))
