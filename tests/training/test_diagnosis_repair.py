@@ -61,8 +61,10 @@ def test_values_are_compared_by_their_squared_errors() -> None:
     assert proof.p == pytest.approx(wilcoxon((bad[:, 0] - y) ** 2, (good[:, 0] - y) ** 2).pvalue)
     assert proof.better
     assert not compare_values(good, bad, y).better
-    assert compare_values(None, good, y).better
-    assert compare_classes(None, np.eye(3)[np.ones(9, int)], np.ones(9)).better
+    diverged = np.full((80, 1), np.nan)
+    assert compare_values(diverged, good, y).better
+    assert not compare_values(diverged, diverged, y).better
+    assert compare_classes(np.full((9, 3), np.nan), np.eye(3)[np.zeros(9, int)], np.zeros(9)).better
 
 
 def network(rng: np.random.Generator, y: IntArray, sure: float) -> FloatArray:

@@ -16,7 +16,7 @@ from monitoring.signals.columns import Columns
 from training.data.frame import Frame
 from training.data.rows import Divided, Kind, Part, Problem, Split, Task, taken
 from training.data.split import fold_numbers, strata
-from training.data.twins import groups, is_copied, row_hashes
+from training.data.twins import groups, is_copied, without_copies
 from training.errors import DataError
 
 __all__ = ["DataSet", "Divided", "Part", "Problem", "Split", "images"]
@@ -116,10 +116,8 @@ class DataSet:
         rest, drawn = whole.divide(round(len(whole) * share), seed)
         if not self._copies:
             return rest, drawn, 0
-        twins = np.isin(row_hashes(drawn.x), row_hashes(rest.x))
-        if not twins.any():
-            return rest, drawn, 0
-        return rest.with_rows(drawn.take(np.flatnonzero(twins))), drawn.take(np.flatnonzero(~twins)), int(twins.sum())
+        learned, held = without_copies(rest, drawn)
+        return learned, held, len(drawn) - len(held)
 
     def _checked(self, split: Split) -> Divided:
         for what, part in (("training", split.train), ("validation", split.validation), ("test", split.test)):

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.arrays import IntArray
+from training.data.rows import Part
 
 Hashes = NDArray[np.void]
 
@@ -42,6 +43,14 @@ def groups(x: NDArray[Any]) -> IntArray:
 def is_copied(x: NDArray[Any]) -> bool:
     """Whether equal rows among these (n, …) would be copies, and not what chance makes of columns with few values."""
     return expected_pairs(x) < 1
+
+
+def without_copies(learned: Part, held: Part) -> tuple[Part, Part]:
+    """Rows to learn from and rows held back; what is held back and equals a row of the former has gone over to them."""
+    twins = np.isin(row_hashes(held.x), row_hashes(learned.x))
+    if not twins.any():
+        return learned, held
+    return learned.with_rows(held.take(np.flatnonzero(twins))), held.take(np.flatnonzero(~twins))
 
 
 def expected_pairs(x: NDArray[Any]) -> float:

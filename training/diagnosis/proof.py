@@ -21,6 +21,8 @@ from monitoring.arrays import FloatArray
 SURE = 0.05
 #: Brier score of a row that is surely taken for another class. Answers that are no probabilities are no worse.
 _WORST = 2.0
+#: The like of a value.
+_FARTHEST = 1e300
 
 
 @dataclass(frozen=True)
@@ -41,27 +43,24 @@ class Proof:
         return f"{self.won} rows won, {self.lost} lost, p = {self.p:.2g}: {what}"
 
 
-def compare_classes(first: FloatArray | None, second: FloatArray | None, y: NDArray[np.generic]) -> Proof:
-    """Answers (n, classes) of two networks to rows with labels (n,). None, of a network that diverged, is never right.
+def compare_classes(first: FloatArray, second: FloatArray, y: NDArray[np.generic]) -> Proof:
+    """Answers (n, classes) of two networks to rows with labels (n,). NaN, of a network that diverged, is never right.
 
     >>> compare_classes(np.eye(2)[[0, 0, 0, 0, 0, 0, 1]], np.eye(2)[[1, 1, 1, 1, 1, 1, 1]], np.ones(7, int)).better
     True
     """
     labels = y.astype(np.int64)
-    nothing: NDArray[np.bool_] = np.zeros(len(y), bool)
-    one, two = (nothing if answers is None else answers.argmax(axis=1) == labels for answers in (first, second))
+    one, two = (np.isfinite(answers).all(axis=1) & (answers.argmax(axis=1) == labels) for answers in (first, second))
     won, lost = int((two & ~one).sum()), int((one & ~two).sum())
     gain = _brier(first, labels) - _brier(second, labels)
     agrees = (won - lost) * float(gain.mean()) > 0
     return Proof(won, lost, min(1.0, 2 * min(mcnemar(won, lost), _paired_t(gain) if agrees else 1.0)))
 
 
-def _brier(answers: FloatArray | None, labels: NDArray[np.int64]) -> FloatArray:
+def _brier(answers: FloatArray, labels: NDArray[np.int64]) -> FloatArray:
     """Of each row, (n,)."""
-    if answers is None:
-        return np.full(len(labels), _WORST)
     scores: FloatArray = np.square(answers - np.eye(answers.shape[1])[labels]).sum(axis=1)
-    return np.minimum(scores, _WORST)
+    return np.fmin(scores, _WORST)
 
 
 def _paired_t(differences: FloatArray) -> float:
@@ -84,12 +83,11 @@ def mcnemar(won: int, lost: int) -> float:
     return min(1.0, tail / (1 << tries) * 2)
 
 
-def compare_values(first: FloatArray | None, second: FloatArray | None, y: NDArray[np.generic]) -> Proof:
-    """Answers (n, 1) of two networks to rows with values (n,). None is infinitely wrong."""
+def compare_values(first: FloatArray, second: FloatArray, y: NDArray[np.generic]) -> Proof:
+    """Answers (n, 1) of two networks to rows with values (n,). NaN is as wrong as can be."""
     from scipy.stats import wilcoxon
 
-    nothing: FloatArray = np.full(len(y), 1e300)
-    one, two = (nothing if answers is None else (answers[:, 0] - y.astype(np.float64)) ** 2 for answers in (first, second))
+    one, two = (np.fmin((answers[:, 0] - y.astype(np.float64)) ** 2, _FARTHEST) for answers in (first, second))
     won, lost = int((two < one).sum()), int((one < two).sum())
     p = float(np.asarray(wilcoxon(one, two).pvalue, np.float64)) if won + lost else 1.0
     return Proof(won, lost, p)

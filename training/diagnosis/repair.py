@@ -1,12 +1,12 @@
 """Remedies with proof: train, name what is wrong, apply the first remedy, and keep it only if a paired test says that it helped.
 
-Each trial changes one thing of what was best so far and trains with the same seed, order and bounds. A remedy that is not proved better
-on the validation rows is taken back, and the next one is tried. One that was kept may be taken again as long as its finding lasts. When
-nothing is found any more, the other remedies of what was found are tried on top, and then what often helps a network, since the first
-remedy that is proved seldom is all that can be had; so it is, too, where nothing was found, since whoever asks has a reason. The test
-rows are asked once, when all is done. Beside it an arm of random remedies may have as many trials: an independent study found random
-repair as good as most tools (Kim, Humbatova, Jahangirova, Tonella and Yoo, ICST 2023, arXiv 2301.11568), so whoever claims to do better
-has to show it.
+Each trial changes one thing of what was best so far and trains with the same seed, order and bounds. A remedy that is not proved better on
+rows that it did not learn from (`training.diagnosis.exam`) is taken back, and the next one is tried. One that was kept may be taken again
+as long as its finding lasts. When nothing is found any more, the other remedies of what was found are tried on top, and then what often
+helps a network, since the first remedy that is proved seldom is all that can be had; so it is, too, where nothing was found, since whoever
+asks has a reason. The test rows are asked once, when all is done. Beside it an arm of random remedies may have as many trials: an
+independent study found random repair as good as most tools (Kim, Humbatova, Jahangirova, Tonella and Yoo, ICST 2023, arXiv 2301.11568), so
+whoever claims to do better has to show it.
 """
 
 from __future__ import annotations
@@ -14,23 +14,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from monitoring.arrays import FloatArray
 from training.data.parts import Part, Problem, Split
 from training.diagnosis.attempt import Diagnosed, diagnosed
+from training.diagnosis.exam import Exam, compare
 from training.diagnosis.finding import Finding
 from training.diagnosis.measure.scores import score
-from training.diagnosis.proof import Proof, compare_classes, compare_values
+from training.diagnosis.proof import Proof
 from training.diagnosis.remedies import ALL_REMEDIES, OFTEN, REMEDIES, Remedy
 from training.errors import RecipeError
 from training.fitting.progress import Progress
 from training.recipe import Recipe
 
 ROUNDS = 6
-_ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,12 @@ class _State:
 
     trial: Trial
     made: Diagnosed
-    split: Split
-    answers: FloatArray | None
+    exam: Exam
+    answers: FloatArray
+
+    @property
+    def split(self) -> Split:
+        return self.exam.split
 
 
 class Repairer:
@@ -123,7 +126,8 @@ class Repairer:
 
     def _start(self, recipe: Recipe, split: Split) -> _State:
         made = diagnosed(recipe, self._problem, split, self._progress, "as it is", aloud=False)
-        return self._state(Trial(0, None, "start", "as it is", "", True, 0.0, None, _kinds(made), recipe), made, split)
+        trial = Trial(0, None, "start", "as it is", "", True, 0.0, None, _kinds(made), recipe)
+        return self._state(trial, made, Exam(self._problem, split, recipe.seed))
 
     def _next(self, best: _State, remedies: Iterator[tuple[Remedy, str]], spent: set[str]) -> tuple[Remedy, str] | None:
         """The first remedy that was not taken back and changes something."""
@@ -144,45 +148,38 @@ class Repairer:
         except RecipeError:  # a remedy may ask for what this network cannot have: augmentation of a table, say
             self._keep(trial, None, split.validation)
             return best
+        trial = dataclasses.replace(trial, found=_kinds(made))
         if split is not best.split:  # other rows judge it, and they are what was wanted
-            return self._state(dataclasses.replace(trial, kept=True, found=_kinds(made)), made, split)
-        answers = answers_of(made, split.validation)
-        proof = self._compare(best.answers, answers, split.validation)
-        trial = dataclasses.replace(trial, kept=proof.better, proof=proof, found=_kinds(made))
-        state = self._state(trial, made, split, answers)
-        return state if proof.better else best
+            return self._state(dataclasses.replace(trial, kept=True), made, Exam(self._problem, split, recipe.seed))
+        tried = self._state(trial, made, best.exam, best)
+        return tried if tried.trial.kept else best
 
-    def _state(self, trial: Trial, made: Diagnosed, split: Split, answers: FloatArray | None = None) -> _State:
-        answers = answers_of(made, split.validation) if answers is None else answers
-        told = 0.0 if answers is None else score(answers, split.validation.y, self._problem)
-        return _State(self._keep(dataclasses.replace(trial, validation=told), answers, split.validation), made, split, answers)
+    def _state(self, trial: Trial, made: Diagnosed, exam: Exam, against: _State | None = None) -> _State:
+        """A trial with its answers and what they are worth; kept if they are proved better than those of another."""
+        answers = exam.answers(trial.recipe, made.attempt, self._progress.unheard(), trial.change)
+        if against:
+            proof = exam.compare(against.answers, answers)
+            trial = dataclasses.replace(trial, kept=proof.better, proof=proof)
+        validation = exam.split.validation
+        own = answers[: len(validation)]
+        trial = dataclasses.replace(trial, validation=self._score(own, validation))
+        return _State(self._keep(trial, own if np.isfinite(own).all() else None, validation), made, exam, answers)
 
     def _keep(self, trial: Trial, answers: FloatArray | None, part: Part) -> Trial:
         self.trials.append(trial)
         self._note(trial, answers, part)
         return trial
 
-    def _compare(self, first: FloatArray | None, second: FloatArray | None, part: Part) -> Proof:
-        return (compare_classes if self._problem.task == "classification" else compare_values)(first, second, part.y)
+    def _score(self, answers: FloatArray, part: Part) -> float:
+        return score(answers, part.y, self._problem) if np.isfinite(answers).all() else 0.0
 
     def _told(self, first: _State, best: _State) -> Repair:
         test = best.split.test
-        before, after = (answers_of(state.made, test) for state in (first, best))
-        scores = [0.0 if answers is None else score(answers, test.y, self._problem) for answers in (before, after)]
+        before, after = (best.exam.given(state.made.attempt, test) for state in (first, best))
+        scores = [self._score(answers, test) for answers in (before, after)]
+        proof = compare(self._problem, before, after, test.y)
         changes = tuple(reversed(self._lineage(best)[:-1]))
-        return Repair(
-            best.trial.recipe, best.made.findings, tuple(self.trials), scores[0], scores[1], self._compare(before, after, test), changes
-        )
-
-
-def answers_of(made: Diagnosed, part: Part) -> FloatArray | None:
-    """What the network answers to the rows of a part; None if it diverged."""
-    if made.attempt is None:
-        return None
-    network: Any = made.attempt.network
-    parts = [network(part.x[at : at + _ROWS_AT_ONCE], training=False) for at in range(0, len(part), _ROWS_AT_ONCE)]
-    answers = np.concatenate([np.asarray(part, np.float64) for part in parts])
-    return answers if np.isfinite(answers).all() else None
+        return Repair(best.trial.recipe, best.made.findings, tuple(self.trials), scores[0], scores[1], proof, changes)
 
 
 def _asked_for(found: Iterable[str]) -> Iterator[tuple[Remedy, str]]:

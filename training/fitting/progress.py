@@ -39,6 +39,12 @@ class Progress:
         other._listeners = (*self._listeners, *listeners)
         return other
 
+    def unheard(self) -> Progress:
+        """The same, without listeners."""
+        other = copy.copy(self)
+        other._listeners = ()
+        return other
+
     def say(self, line: str) -> None:
         """One line, with the time since the start."""
         print(f"[{time.monotonic() - self._started:5.1f} s] {line}", file=self._stream, flush=True)
