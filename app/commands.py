@@ -39,9 +39,6 @@ def serve(arguments: argparse.Namespace) -> None:
             value = "(set)" if name in _SECRETS and getattr(settings, name) else getattr(settings, name)
             print(f"{name:<16} {value!s:<20} {origin}")
         return
-    # Before numpy is imported. Its threads wait by spinning, beside small products that one thread does as fast: measured, half of the
-    # processor time of a request.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with without_collecting():
         from app.server import serve as run
 
@@ -84,7 +81,6 @@ def configure_drill(parser: argparse.ArgumentParser) -> None:
 def drill(arguments: argparse.Namespace) -> None:
     flags = {"store": arguments.store, "state": arguments.state, "variant": arguments.variant or None}
     settings = resolve(flags, os.environ, read_file())[0]
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in `serve`
     from app.drill import run
 
     report = run(settings, arguments.name, arguments.shift, arguments.share, arguments.rate, int(arguments.runs), time.time())

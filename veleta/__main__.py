@@ -33,6 +33,9 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. 0 done, 1 failed (one sentence on stderr), 2 usage."""
+    # Before numpy is imported. Its threads wait by spinning, beside small products that one thread does as fast: measured, half of the
+    # processor time of a request, and of an epoch of a small network that is looked at.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     words = list(sys.argv[1:] if argv is None else argv)
     parser = _parser(words)
     arguments = parser.parse_args(words)

@@ -15,6 +15,8 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy, as in `veleta search`
+
 from models.errors import VeletaError
 from training.data.sources import load
 from training.quiet import load_keras_quietly
