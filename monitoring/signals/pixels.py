@@ -13,6 +13,8 @@ from monitoring.arrays import FloatArray
 
 #: A pixel counts as saturated within this share of the range from either end.
 _SATURATED = 1 / 512
+#: Values at a time, which the processor's cache holds: with a thousand images of MNIST at once, each took four times as long.
+_AT_ONCE = 1 << 18
 
 
 def pixel_statistics(images: NDArray[Any], lowest: float, highest: float) -> dict[str, FloatArray]:
@@ -29,8 +31,10 @@ def pixel_statistics(images: NDArray[Any], lowest: float, highest: float) -> dic
     >>> {name: float(value[0]) for name, value in pixel_statistics(one, 0, 255).items()}
     {'mean': 0.25, 'spread': 0.4330126941204071, 'ink': 0.25, 'edges': 0.5, 'centroid_x': 1.0, 'centroid_y': 0.0, 'saturation': 1.0}
     """
+    rows = max(1, _AT_ONCE // math.prod(images.shape[1:]))
     with np.errstate(over="ignore", invalid="ignore"):  # values far out of the range end in the outermost bins, whatever they give here
-        return _statistics(images, lowest, highest)
+        parts = [_statistics(images[start : start + rows], lowest, highest) for start in range(0, max(1, len(images)), rows)]
+    return parts[0] if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _statistics(images: NDArray[Any], lowest: float, highest: float) -> dict[str, FloatArray]:

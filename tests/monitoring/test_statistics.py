@@ -137,6 +137,16 @@ def test_pixels_give_the_same_as_bytes_and_as_numbers(channels: int, lowest: flo
     assert {name: values.tolist() for name, values in as_bytes.items()} == {name: values.tolist() for name, values in as_numbers.items()}
 
 
+@pytest.mark.parametrize("shape", [(1000, 28, 28, 1), (3, 400, 400, 3), (0, 8, 8, 1)])
+def test_many_pixels_give_the_same_as_a_few(shape: tuple[int, ...]) -> None:
+    images = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    found = pixel_statistics(images, 0, 255)
+    assert {len(values) for values in found.values()} == {len(images)}
+    for some in np.array_split(np.arange(len(images)), 5):
+        for name, values in pixel_statistics(images[some], 0, 255).items():
+            assert found[name][some] == pytest.approx(values, rel=1e-6)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_pixel_statistics_by_plain_loops(channels: int) -> None:
     images = np.random.default_rng(0).integers(0, 256, (4, 5, 7, channels)).astype(np.float32)
