@@ -24,7 +24,7 @@ from training.recipe import Recipe
 
 CACHE = Path(__file__).parents[1] / ".cache" / "diagnosis"
 #: To be raised when facts mean something else than before.
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)

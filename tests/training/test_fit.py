@@ -32,7 +32,7 @@ def network(learning_rate: float) -> Any:
 
 
 def run(model: Any, split: Split, schedule: Schedule, stream: io.StringIO) -> Any:
-    return fit(model, split.train, one_hot(split.train.y, 10), split.validation, schedule, Progress(stream), "training")
+    return fit(model, split.train, one_hot(split.train.y, 10), split.validation, schedule, 0, Progress(stream), "training")
 
 
 def test_stops_early_with_the_best_weights(split: Split) -> None:

@@ -57,7 +57,7 @@ def refit(network: Any, recipe: Recipe, problem: Problem, split: Split, targets:
     """Fit a network that has learnt before, to other targets or for another time, with all else as the recipe says."""
     model = learner(network, recipe, problem, schedule.updates(len(split.train)))
     weights = _row_weights(recipe, problem, split)
-    return fit(model, split.train, targets, split.validation, schedule, progress, "fine-tuning", row_weights=weights)
+    return fit(model, split.train, targets, split.validation, schedule, recipe.seed, progress, "fine-tuning", row_weights=weights)
 
 
 def _fit_all(network: Any, recipe: Recipe, problem: Problem, split: Split, progress: Progress, what: str, watch: Watch | None) -> History:
@@ -82,7 +82,7 @@ def _fit_one(network: Any, stage: Stage, problem: Problem, split: Split, progres
     callbacks = watch.callbacks(network, problem, split) if watch else []
     targets = targets_of(split.train.y, network.output_shape[-1])
     weights = _row_weights(recipe, problem, split)
-    return fit(model, split.train, targets, split.validation, schedule, progress, what, callbacks, weights)
+    return fit(model, split.train, targets, split.validation, schedule, recipe.seed, progress, what, callbacks, weights)
 
 
 def _row_weights(recipe: Recipe, problem: Problem, split: Split) -> Any:

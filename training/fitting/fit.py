@@ -13,7 +13,10 @@ import numpy as np
 from monitoring.arrays import FloatArray
 from training.data.parts import Part
 from training.errors import DivergedError
+from training.fitting.feed import in_order, shuffled
 from training.fitting.progress import METRICS, Progress
+
+_VALIDATED_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ def fit(
     targets: FloatArray,
     validation: Part,
     schedule: Schedule,
+    seed: int,
     progress: Progress,
     what: str,
     callbacks: Sequence[Any] = (),
@@ -99,8 +103,8 @@ def fit(
 ) -> History:
     """Fit a compiled model to `targets` (n, classes) or (n, 1), and leave it with the weights of the lowest validation loss.
 
-    `row_weights` (n,) say how much each training row counts; `callbacks` may put figures of their own into the logs of an epoch, which
-    `progress` tells its listeners. Raises DivergedError if the loss stops being a number.
+    The order of the rows follows from `seed`, and `row_weights` (n,) say how much each counts. `callbacks` may put figures of their own
+    into the logs of an epoch, which `progress` tells its listeners. Raises DivergedError if the loss stops being a number.
     """
     epochs = schedule.epochs_for(len(train))
     learning_rates: list[float] = []
@@ -115,13 +119,12 @@ def fit(
     with np.errstate(all="ignore"):
         _make_variables(model, train.x[:1], targets[:1])
         run = model.fit(
-            train.x,
-            targets,
-            batch_size=schedule.batch_size,
+            shuffled((train.x, targets) if row_weights is None else (train.x, targets, row_weights), schedule.batch_size, seed),
             epochs=epochs,
-            sample_weight=row_weights,
-            validation_data=(validation.x, targets_of(validation.y, targets.shape[1])),
-            validation_batch_size=512,
+            steps_per_epoch=schedule.batches(len(train)),
+            validation_data=in_order((validation.x, targets_of(validation.y, targets.shape[1])), _VALIDATED_AT_ONCE),
+            validation_steps=math.ceil(len(validation) / _VALIDATED_AT_ONCE),
+            shuffle=False,
             callbacks=ours,
             verbose=0,
         )
