@@ -59,7 +59,7 @@ KINDS: dict[str, Kind] = {
     "saturated-units": Kind("warning", "Keep the units off their limits: normalize the inputs, start with smaller weights."),
     "learning-rate-too-low": Kind("warning", "Take ten times the learning rate, or ask for it: learning_rate = find."),
     # what comes out
-    "batch-too-large": Kind("warning", "Take a smaller batch, as 32, or more epochs: the weights are updated too seldom."),
+    "batch-too-large": Kind("warning", "Take a smaller batch, of at most 32 rows, or more epochs: the weights are updated too seldom."),
     "too-few-epochs": Kind("warning", "Train longer: the loss is still falling."),
     "overfitting": Kind("warning", "Hold the network back: dropout, augmentation, weight decay, a smaller network, or more rows."),
     "underfitting": Kind("warning", "Look further: the rows are told worse than by their nearest neighbours, and no cause was found."),
