@@ -131,6 +131,7 @@ class Batcher:
             end = start + len(waiting.rows)
             _settle(waiting, found if isinstance(found, Exception) else found.of(start, end))
             start = end
+        self._recorder.count_many()
         loop = asyncio.get_running_loop()
         self._measure(start, loop.time())
         loop.call_soon(self._next)

@@ -10,6 +10,7 @@ import sys
 from gunicorn.workers import gasgi
 
 from app.connection import Connection
+from app.memory import keep_freed
 
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
@@ -20,6 +21,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         gasgi.ASGIProtocol = Connection  # the worker names the class and takes no other
         signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+        keep_freed()
         super().init_process()
 
     def run(self) -> None:

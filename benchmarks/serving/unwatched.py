@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy, as `veleta` does
 
 import app.service
 from monitoring.counts.recorder import Recorder

@@ -15,4 +15,5 @@ def take(notes: deque[T]) -> list[T]:
     >>> take(notes), take(notes)
     ([1, 2], [])
     """
-    return [notes.popleft() for _ in range(len(notes))]
+    first = notes.popleft
+    return [first() for _ in range(len(notes))]

@@ -1,18 +1,24 @@
-"""The recorder: what a worker notes of its requests, and the thread that turns the notes into counts.
+"""The recorder: what a worker notes of its requests, and how the notes turn into counts.
 
-A request only leaves a note. About four times a second all notes are counted in one vectorized step, so the cost of watching a
-prediction falls as the load grows. A worker that is killed takes at most the notes of the last quarter of a second with it.
+A request only leaves a note. Notes are counted together in one vectorized step: by the event loop as soon as there are many, and else by a
+thread, about four times a second. A thread that counts while the loop answers takes turns with it, so that each request in that time
+waits for it several times; the loop counts between two answers, and once for hundreds of rows. A worker that is killed takes at most the
+notes of the last half of a second with it.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
 from collections import defaultdict, deque
+from collections.abc import Iterable
 from functools import cache
+from itertools import chain
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,8 +33,11 @@ from monitoring.signals.measure import QUALITY_CHECKS, Batch, quality
 from monitoring.subject import Subject
 
 _log = logging.getLogger("veleta.recorder")
+Note = TypeVar("Note", bound=tuple[Any, ...])
 #: With 2,400 rows a second, a row takes 9 µs to count this often, and 16 ten times a second: a flush costs what a hundred rows do.
 _FLUSH_SECONDS = 0.25
+#: So many rows are counted at once. Whoever waits meanwhile waits for two milliseconds: of one connection's requests, one in so many.
+_MANY_ROWS = 256
 #: Notes of more bytes than this are counted at once by the request that brings them, so that memory stays bounded.
 _MOST_BYTES = 1 << 25
 
@@ -51,7 +60,7 @@ class Recorder:
         self._requested: dict[tuple[str, int], deque[float]] = defaultdict(deque)
         self._begun: deque[None] = deque()  # a note for each, as all else here: a lock would wait while the thread counts
         self._in_flight = 0
-        self._bytes = 0
+        self._bytes, self._rows, self._flushed_at = 0, 0, -math.inf
         self._recent: dict[str, Recent] = defaultdict(Recent)
         self._noted, self._counting, self._stop = threading.Event(), threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
@@ -71,6 +80,7 @@ class Recorder:
         self._predicted.append((subject, batch, inference_seconds))
         self.costs.called(subject.key)
         self._bytes += batch.nbytes
+        self._rows += len(batch)
         if self._bytes > _MOST_BYTES:
             self.flush()
         self._wake()
@@ -106,15 +116,17 @@ class Recorder:
                 if result != "matched":
                     self._server["feedback"][FEEDBACK_RESULTS.index(result)] += 1
 
+    def count_many(self) -> None:
+        """Count all notes if there are many, and nobody does so already. For between two answers."""
+        if self._rows >= _MANY_ROWS and not self._counting.locked():
+            self.flush()
+
     def flush(self) -> None:
         """Count all notes."""
         with self._counting:
             self._noted.clear()
-            self._bytes = 0
-            by_subject: dict[str, list[tuple[Subject, Batch, float]]] = defaultdict(list)
-            for note in take(self._predicted):
-                by_subject[note[0].key].append(note)
-            for notes in by_subject.values():
+            self._bytes, self._rows, self._flushed_at = 0, 0, time.monotonic()
+            for notes in _by_subject(take(self._predicted)):
                 self._count_predictions(notes)
             self._count_waits()
             self._count_requests()
@@ -134,6 +146,8 @@ class Recorder:
         while not self._stop.is_set():
             self._noted.wait()
             time.sleep(_FLUSH_SECONDS)
+            if time.monotonic() - self._flushed_at < _FLUSH_SECONDS and not self._stop.is_set():
+                continue  # the loop has counted, and what it has noted since is for the next time
             try:
                 self.flush()
             except Exception:  # whatever it is, the notes to come are still to be counted
@@ -146,23 +160,22 @@ class Recorder:
         return self._subjects[subject.key]
 
     def _count_predictions(self, notes: list[tuple[Subject, Batch, float]]) -> None:
-        subject, row = notes[0][0], self._row(notes[0][0])
-        together, taken = Batch.together([batch for _, batch, _ in notes]), subject.manifest.input
+        subjects, batches, seconds = zip(*notes, strict=True)
+        subject, row = subjects[0], self._row(subjects[0])
+        together, taken = Batch.together(batches), subject.manifest.input
         repeated = self._recent[subject.key].repeats(together.inputs, time.monotonic())
         for block, counts in subject.reference.count(together, taken, repeated).items():
             row[block] += counts
         for check, failures in quality(together.inputs, taken, repeated).items():
             row["quality"][QUALITY_CHECKS.index(check)] += failures
         self._capture.keep(subject.key, together)
-        observe(row, "inference", DURATION_BOUNDS, np.array([seconds for _, _, seconds in notes]))
-        observe(row, "batch", BATCH_BOUNDS, np.array([float(len(batch)) for _, batch, _ in notes]))
+        observe(row, "inference", DURATION_BOUNDS, np.array(seconds))
+        observe(row, "batch", BATCH_BOUNDS, np.array(list(map(len, batches)), np.float64))
 
     def _count_waits(self) -> None:
-        waits: dict[str, tuple[Subject, list[float]]] = {}
-        for subject, seconds in take(self._queued):
-            waits.setdefault(subject.key, (subject, []))[1].extend(seconds)
-        for subject, together in waits.values():
-            observe(self._row(subject), "queue", DURATION_BOUNDS, np.array(together))
+        for notes in _by_subject(take(self._queued)):
+            subjects, waits = zip(*notes, strict=True)
+            observe(self._row(subjects[0]), "queue", DURATION_BOUNDS, np.array(list(chain.from_iterable(waits))))
 
     def _wake(self) -> None:
         if not self._noted.is_set():  # to set it again takes ten times as long
@@ -181,6 +194,16 @@ class Recorder:
 
     def _place(self, route: str) -> int:
         return self._routes.get(route, len(self._routes) - 1)
+
+
+def _by_subject(notes: list[Note]) -> Iterable[list[Note]]:
+    """Notes that begin with a subject, those of one together: mostly there is one."""
+    if all(note[0] is notes[0][0] for note in notes):
+        return [notes] if notes else []
+    parted: dict[str, list[Note]] = defaultdict(list)
+    for note in notes:
+        parted[note[0].key].append(note)
+    return parted.values()
 
 
 @cache

@@ -1,0 +1,94 @@
+"""Notes become counts: many at once, the rest by a thread, and none twice or lost, whatever they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.store import Store
+from monitoring.arrays import FloatArray
+from monitoring.counts import recorder as module
+from monitoring.counts.recorder import Recorder
+from monitoring.counts.shared_counts import subject_counts
+from monitoring.signals.measure import Batch
+from monitoring.subject import Subject
+from tests.live_server import wait_for
+
+MANY = 256
+
+
+@pytest.fixture
+def subject(store: Store) -> Subject:
+    return Subject.load(store.open("digits8", 1))
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Iterator[Recorder]:
+    made = Recorder(tmp_path / "state", ("/predict", "other"))
+    yield made
+    made.close()
+
+
+def rows(subject: Subject, count: int, seed: int) -> Batch:
+    rng = np.random.default_rng(seed)
+    shares = rng.dirichlet(np.ones(10), count).astype(np.float32)
+    images = rng.integers(0, 256, (count, 8, 8, 1)).astype(np.uint8)
+    features = subject.reference.fitted.space.whitening.shape[0] if subject.reference.fitted.space else 4
+    return Batch(images, shares, rng.normal(size=(count, features)).astype(np.float32))
+
+
+def counted(subject: Subject, folder: Path) -> dict[str, FloatArray]:
+    counts = subject_counts(folder / "state" / "counts", subject.key, subject.layout)
+    return counts.layout.split(counts.total())
+
+
+def predictions(subject: Subject, folder: Path) -> float:
+    return float(subject.reference.answers(counted(subject, folder)["signals"]).sum())
+
+
+def test_many_are_counted_at_once_and_few_by_the_thread(
+    recorder: Recorder, subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_FLUSH_SECONDS", 3600.0)  # the thread sleeps
+    recorder.predicted(subject, rows(subject, MANY - 1, 0), 0.001)
+    recorder.count_many()
+    assert predictions(subject, tmp_path) == 0
+    recorder.predicted(subject, rows(subject, 1, 1), 0.001)
+    recorder.count_many()
+    assert predictions(subject, tmp_path) == MANY
+
+
+def test_the_thread_counts_what_is_left(recorder: Recorder, subject: Subject, tmp_path: Path) -> None:
+    recorder.predicted(subject, rows(subject, MANY, 0), 0.001)
+    recorder.count_many()
+    recorder.predicted(subject, rows(subject, 7, 1), 0.001)
+    assert predictions(subject, tmp_path) == MANY
+    wait_for(lambda: predictions(subject, tmp_path) == MANY + 7, 5)
+
+
+def test_together_or_one_by_one_is_the_same(subject: Subject, tmp_path: Path) -> None:
+    """Also where some rows came as bytes and some as numbers, and two variants were asked in turns."""
+    whole, found = rows(subject, 60, 2), []
+    for name, sizes in (("at once", (60,)), ("some", (1, 2, 7, 50)), ("each", (1,) * 60)):
+        recorder = Recorder(tmp_path / name / "state", ("/predict", "other"))
+        other = Subject(subject.manifest, "fp32", subject.reference)
+        start = 0
+        for number, size in enumerate(sizes):
+            part = slice(start, start + size)
+            inputs = whole.inputs[part].astype(np.float32) if number % 2 else whole.inputs[part]
+            for one in (subject, other):
+                recorder.predicted(one, Batch(inputs, whole.outputs[part], whole.embeddings[part]), 0.001)
+                recorder.queued(one, [0.001] * size)
+            start += size
+        recorder.close()
+        found.append(
+            {key: counts.tolist() for key, counts in counted(subject, tmp_path / name).items() if key not in ("batch", "batch_sum")}
+        )
+        assert predictions(other, tmp_path / name) == predictions(subject, tmp_path / name) == 60
+        assert counted(subject, tmp_path / name)["queue"].sum() == 60
+        for key in ("inference", "inference_sum", "loaded"):  # one call in the first, many in the others
+            found[-1].pop(key)
+    assert found[0] == found[1] == found[2]
