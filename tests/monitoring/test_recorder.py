@@ -65,7 +65,7 @@ def test_the_thread_counts_what_is_left(recorder: Recorder, subject: Subject, tm
     recorder.predicted(subject, rows(subject, MANY, 0), 0.001)
     recorder.count_many()
     recorder.predicted(subject, rows(subject, 7, 1), 0.001)
-    wait_for(lambda: predictions(subject, tmp_path) == MANY + 7, 5)
+    assert wait_for(lambda: predictions(subject, tmp_path) == MANY + 7, 5)
 
 
 def test_together_or_one_by_one_is_the_same(subject: Subject, tmp_path: Path) -> None:
