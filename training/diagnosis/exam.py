@@ -1,9 +1,9 @@
 """What two recipes are compared on: the validation rows, and where these are few, further rows that a network has not learned from.
 
-On a hundred rows no test sees less than some ten points, so a remedy that helped would be taken back. There, as in cross-validation,
-other rows take turns at being held back: for each further split of the training and validation rows the recipe is trained once more,
-with as many training rows as before, until enough rows are answered by a network that did not learn from them. Where there are few, a
-training takes seconds. Each row is compared once; more rows than there are cannot be had.
+A few dozen rows tell too little apart, so a remedy that helped would be taken back. There, as in cross-validation, other rows take turns
+at being held back: for each further split of the training and validation rows the recipe is trained once more, with as many training rows
+as before, until enough rows are answered by a network that did not learn from them. Where there are few, a training takes seconds. Each
+row is compared once; more rows than there are cannot be had.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from training.fitting.attempt import Attempt, attempt
 from training.fitting.progress import Progress
 from training.recipe import Recipe
 
-#: Rows on which a gain of five points is seen more often than not.
+#: As many as the images of the repair benchmark have, whose remedies were proved on them.
 ENOUGH_ROWS = 300
 #: More trainings than these no comparison is worth.
 _MOST_FURTHER = 5
