@@ -56,9 +56,10 @@ class ActivationPass:
 def _thinned(output: Any) -> Any:
     """At most some eight places along each side of a map, so that much is known of each unit at little cost."""
     for axis in range(1, len(output.shape) - 1):
-        stride = -(-(output.shape[axis] or 1) // _PLACES)
-        if stride > 1:
-            output = output[(slice(None),) * axis + (slice(None, None, stride),)]
+        side = output.shape[axis] or 1
+        stride = -(-side // _PLACES)
+        if stride > 1:  # a slice with a stride takes TensorFlow 20 times as long as these places by their numbers
+            output = tf.gather(output, range(0, side, stride), axis=axis)
     return tf.cast(output, tf.float32)
 
 

@@ -15,6 +15,9 @@ import tensorflow as tf
 from monitoring.arrays import FloatArray, IntArray
 from training.diagnosis.facts import TRACED
 
+#: Numbers that are added up at once.
+_BLOCK = 128
+
 
 class ProbedModel(keras.Model):  # type: ignore[misc]
     """keras.Model with a probe, which is off until `start_probe` and under several replicas."""
@@ -60,7 +63,7 @@ class ProbedModel(keras.Model):  # type: ignore[misc]
     def _apply_watched(self, gradients: Any, weights: Any, loss: Any) -> None:
         step = tf.identity(tf.cast(self.optimizer.iterations.value, tf.int64))  # read now, before it counts
         due = tf.logical_and(step % self._probe_every == 0, self._probe_filled < self._probe_rows.shape[0])
-        before = tf.cond(due, lambda: _flat(weights), lambda: tf.zeros(0))
+        before = tf.cond(due, lambda: _flat(weights), lambda: tf.zeros((0, _BLOCK)))
         self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
 
         def note() -> Any:
@@ -75,26 +78,36 @@ class ProbedModel(keras.Model):  # type: ignore[misc]
 
 
 def _flat(tensors: Any) -> Any:
-    """All numbers of all tensors in one row: a few operations to trace and run, however many tensors there are."""
-    return tf.concat([tf.reshape(tf.cast(tf.convert_to_tensor(tensor), tf.float32), (-1,)) for tensor in tensors], 0)
+    """All numbers of all tensors, (blocks, _BLOCK): a few operations to trace and run, however many tensors there are.
+
+    Each tensor is filled up with zeros to whole blocks, so that its sums are those of its blocks: TensorFlow adds rows of a matrix four
+    times as fast as segments of a vector, and loses less to rounding.
+    """
+    parts = []
+    for tensor in tensors:
+        parts.append(tf.reshape(tf.cast(tf.convert_to_tensor(tensor), tf.float32), (-1,)))
+        parts.append(tf.zeros(-parts[-1].shape[0] % _BLOCK))
+    return tf.reshape(tf.concat(parts, 0), (-1, _BLOCK))
 
 
 def _measured(gradients: Any, before: Any, weights: Any, scale: Any) -> Any:
     """The fields of TRACED for every tensor, (tensors, TRACED). No gradient, or none for a row of an Embedding, is a zero one."""
-    sizes = [int(np.prod(weight.shape)) for weight in weights]
-    owners = tf.repeat(tf.range(len(sizes)), sizes)
+    sizes = np.array([int(np.prod(weight.shape)) for weight in weights])
+    blocks = -(-sizes // _BLOCK)
+    owners = np.repeat(np.arange(len(sizes), dtype=np.int32), blocks)
     gradient = _flat(tf.zeros_like(weight) if one is None else one for one, weight in zip(gradients, weights, strict=True)) / scale
     after = _flat(weights)
 
     def total(values: Any) -> Any:
-        return tf.math.segment_sum(values, owners)
+        return tf.math.segment_sum(tf.reduce_sum(values, axis=1), owners)
 
     count = tf.constant(sizes, tf.float32)
+    filled_up = tf.constant(blocks * _BLOCK - sizes, tf.float32)
     length = tf.sqrt(total(gradient * gradient))
     fields = [
         total(tf.abs(gradient)) / count,
         length,
-        total(tf.cast(tf.equal(gradient, 0.0), tf.float32)) / count,
+        (total(tf.cast(tf.equal(gradient, 0.0), tf.float32)) - filled_up) / count,
         tf.sqrt(total(after * after)),
         tf.sqrt(total((after - before) ** 2)),
         tf.cast(tf.math.is_finite(length), tf.float32),
