@@ -46,7 +46,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def confusion(chosen: Sequence[Case], calibrate: bool = False) -> dict[str, Any]:
     """Train what is not in the cache, judge, and print what came of it."""
-    from benchmarks.diagnosis.judged import JUDGES, LONGER, counted, judge_all, settled
+    from benchmarks.diagnosis.judged import JUDGES, LONGER, alarmed, counted, judge_all, settled
     from benchmarks.diagnosis.run import outcome
     from benchmarks.diagnosis.table import matrix, summary, to_text
 
@@ -64,7 +64,9 @@ def confusion(chosen: Sequence[Case], calibrate: bool = False) -> dict[str, Any]
         f"{len(counting) - healthy} faulty and {healthy} healthy trainings; {sum(one.seconds for one in made.values()):,.0f} s of training."
     )
     print(f"Not counted: {len(unwell)} healthy draws that trained badly, {len(harmless)} faults that did no harm.")
-    print(f"{len(grown)} healthy draws had too few epochs and were trained {LONGER} times as long.\n")
+    print(f"{len(grown)} healthy draws had too few epochs and were trained {LONGER} times as long.")
+    early = sum(alarmed(judged_by[case]) for case in counting if case.kind == HEALTHY)
+    print(f"An error was said of {early} of the {healthy} healthy ones while they learnt.\n")
     for who, judge in JUDGES.items():
         judged = judge_all(judged_by, counting, judge)
         found[who] = summary(judged)
@@ -73,7 +75,11 @@ def confusion(chosen: Sequence[Case], calibrate: bool = False) -> dict[str, Any]
             print(matrix(judged), end="\n\n")
             if calibrate:
                 _write_confidence(found[who])
-    return found | {"left_out": {"unwell": list(map(str, unwell)), "harmless": list(map(str, harmless))}, "grown": list(map(str, grown))}
+    return found | {
+        "healthy_with_alarm": early,
+        "left_out": {"unwell": list(map(str, unwell)), "harmless": list(map(str, harmless))},
+        "grown": list(map(str, grown)),
+    }
 
 
 def _write_confidence(found: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,17 +88,25 @@ JUDGES: dict[str, Callable[[Case, Outcome], Judged]] = {
 }
 
 
+def alarmed(outcome: Outcome) -> bool:
+    """Whether an error was said while it learnt, which is not taken back where the end knows better."""
+    return any(finding.severity == "error" for _, known in _meanwhile(outcome) for finding in diagnose(known))
+
+
 def _steps(case: Case, outcome: Outcome) -> int | None:
     """Updates until the fault is named: 0 before the first, otherwise when an epoch or the training has ended."""
     if case.kind == HEALTHY or first_named(outcome.facts) != case.kind:
         return None
+    known = list(_meanwhile(outcome))
+    return next((updates for updates, facts in known if first_named(facts) == case.kind), known[-1][0])
+
+
+def _meanwhile(outcome: Outcome) -> Iterator[tuple[int, Facts]]:
+    """The updates so far and what was known then: before the first one, and after each epoch."""
     curves = outcome.facts.curves
-    epochs = len(curves.loss) if curves is not None else 0
     batches = -(-outcome.facts.data.train_rows // outcome.facts.settings.batch_size)
-    for epoch in range(epochs + 1):
-        if first_named(until(outcome.facts, epoch, batches)) == case.kind:
-            return epoch * batches
-    return epochs * batches
+    for epoch in range((len(curves.loss) if curves is not None else 0) + 1):
+        yield epoch * batches, until(outcome.facts, epoch, batches)
 
 
 def until(facts: Facts, epoch: int, batches: int) -> Facts:

@@ -32,11 +32,11 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
 
 
 def _rises(facts: Facts) -> bool:
-    """Above what it was before the first update, or on the validation rows far above its lowest."""
+    """Above what it was before the first update, or at the end far above its lowest on the validation rows, where one epoch may rise."""
     curves = facts.curves
     assert curves is not None
     fixed, held = (np.where(np.isfinite(values), values, np.inf) for values in (curves.fixed_loss, curves.validation_loss))
-    return bool(fixed.max() > at.RISES * facts.start.loss or held[-1] > at.RISES * held.min())
+    return bool(fixed.max() > at.RISES * facts.start.loss or (facts.end is not None and held[-1] > at.RISES * held.min()))
 
 
 def _largest_early(trace: Trace) -> float:
