@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +13,14 @@ from tests.training.runs import SMALL, Run, veleta_train
 from training.quiet import load_keras_quietly
 
 load_keras_quietly()
+from training.devices import in_full_float32  # noqa: E402  TensorFlow starts quietly first
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compared_with_all_bits() -> Iterator[None]:
+    """Keras is the oracle of many tests, and on a GPU it would round."""
+    with in_full_float32():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -37,7 +38,8 @@ assert difference < 1e-5 < changed
 
 
 def test_two_devices_learn_what_one_learns() -> None:
-    done = subprocess.run([sys.executable, "-c", _BOTH], cwd=ROOT, capture_output=True, text=True, check=False)
+    without_gpu = os.environ | {"CUDA_VISIBLE_DEVICES": "-1"}
+    done = subprocess.run([sys.executable, "-c", _BOTH], cwd=ROOT, capture_output=True, text=True, check=False, env=without_gpu)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("ResourceVariable"), done.stdout  # what comes out lies on one device
 
@@ -50,8 +52,9 @@ def test_more_devices_than_there_are() -> None:
 def test_what_is_compared_is_not_rounded_and_training_may_be_again() -> None:
     import tensorflow as tf
 
-    enabled = tf.config.experimental.tensor_float_32_execution_enabled
-    assert enabled()
-    with in_full_float32():
-        assert not enabled()
-    assert enabled()
+    enabled, enable = tf.config.experimental.tensor_float_32_execution_enabled, tf.config.experimental.enable_tensor_float_32_execution
+    for before in (True, False):  # as all tests have it in the end
+        enable(before)
+        with in_full_float32():
+            assert not enabled()
+        assert enabled() is before
