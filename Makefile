@@ -21,10 +21,9 @@ help: ## list the commands
 install: $(VENV)/.installed ## everything, in .venv/
 
 # Both are the same files under two names, so that one has to go before the other comes.
-gpu: $(VENV)/.installed ## TensorFlow for NVIDIA GPUs in place of that for processors (3 GB more)
+gpu: $(VENV)/.installed ## TensorFlow for NVIDIA GPUs in place of that for processors (5 GB more)
 	@$(VENV)/bin/uv pip uninstall --quiet --python $(VENV)/bin/python tensorflow-cpu
-	@$(VENV)/bin/uv $(UV_INSTALL) --python $(VENV)/bin/python \
-		"tensorflow[and-cuda]==$$(sed -n 's/^tensorflow_cpu==//p' constraints.txt)"
+	@$(VENV)/bin/uv $(UV_INSTALL) --python $(VENV)/bin/python 'tensorflow[and-cuda]'
 
 run: $(VENV)/.installed ## train the default model if the store is empty, and serve on port 8000
 	@if $(VENV)/bin/veleta models --json | grep -q '"models": \[\]'; then \
