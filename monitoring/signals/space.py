@@ -54,7 +54,7 @@ class Space(OfArrays):
         rows = rows / _roots(rows)
         means = np.stack([rows[labels == label if np.any(labels == label) else slice(None)].mean(axis=0) for label in range(classes)])
         whitening = _whitening(rows - means[labels], directions)
-        return cls(whitening.astype(np.float32), (means @ whitening).astype(np.float32))
+        return cls(whitening.astype(np.float32, order="C"), (means @ whitening).astype(np.float32))
 
     def place(self, embeddings: FloatArray) -> FloatArray:
         """Where each row of `embeddings` (n, features) is in the space, (n, directions)."""
@@ -70,7 +70,7 @@ class Space(OfArrays):
 
 def _roots(embeddings: FloatArray) -> FloatArray:
     """The root of the length of each row, (n, 1)."""
-    roots: FloatArray = np.maximum(np.vecdot(embeddings, embeddings), _ASLEEP)[:, None] ** 0.25
+    roots: FloatArray = np.sqrt(np.sqrt(np.maximum(np.vecdot(embeddings, embeddings), _ASLEEP)))[:, None]
     return roots
 
 
