@@ -56,6 +56,10 @@ def test_the_anchors_give_a_limit(short_run: tuple[str, dict[str, Any]]) -> None
 def test_the_manners_are_measured(short_run: tuple[str, dict[str, Any]]) -> None:
     manners = short_run[1]["manners"]
     assert manners["crowd"]["failed"] == manners["soak"]["failed"] == 0
+    for seen in manners["seen"].values():
+        assert seen["failed"] == 0
+        assert seen["p50_ms"] <= seen["p99_ms"]
+        assert seen["per_second"] * seen["p50_ms"] / 1e3 <= 2  # half of its requests take at least that, one after the other
     assert manners["overload"]["statuses"].get("200", 0) > 0
     assert set(manners["overload"]["statuses"]) <= {"200", "429", "504"}
     assert 0 < manners["worker_pss_mib"] <= manners["worker_rss_mib"]

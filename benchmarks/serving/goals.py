@@ -56,7 +56,9 @@ def manners(anchors: Anchors, veleta: Served, found: Manners, queue_rows: int) -
     floor = anchors.call_ms + anchors.bare_alone.p50_ms
     for cell, load in found.alone.items():
         yield Goal(f"{_TITLES[cell]}, 1 connection: p50 by raw ONNX Runtime plus bare server ({floor:.2f} ms)", load.p50_ms / floor, 1.25)
-        yield Goal(f"{_TITLES[cell]}, 1 connection: p99 by p50", load.p99_ms / load.p50_ms, 2)
+        seen = found.seen[cell]
+        yield Goal(f"{_TITLES[cell]}, 1 connection: p99 by p50, as its client sees them", seen.p99_ms / seen.p50_ms, 2)
+        yield Goal(f"{_TITLES[cell]}, 1 connection: p99 by p50, as wrk corrects them", load.p99_ms / load.p50_ms, 2)
     full_queue_ms = 1e3 * queue_rows * anchors.cores / veleta.cells["binary_1"].rows_per_second
     yield Goal("256 connections: requests that failed", found.crowd.failed, 0)
     yield Goal("256 connections: p99 by the time of a full queue", found.crowd.p99_ms / full_queue_ms, 1)

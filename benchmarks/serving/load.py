@@ -58,6 +58,14 @@ class Post:
         return {"Content-Type": self.content_type} | dict(self.headers)
 
 
+def wire(post: Post) -> list[bytes]:
+    """The requests as they are sent."""
+    head = "".join(f"{name}: {value}\r\n" for name, value in post.all_headers.items())
+    return [
+        f"POST {post.path} HTTP/1.1\r\nHost: localhost\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body for body in post.bodies
+    ]
+
+
 @dataclass(frozen=True)
 class Load:
     """What came of a load. `failed` counts every request without a good answer; `core_us` is the server's own processor time for one."""

@@ -14,7 +14,7 @@ from typing import cast
 
 import uvloop
 
-from benchmarks.serving.load import Post
+from benchmarks.serving.load import Post, wire
 
 _MOST_CONNECTIONS = 512
 _LAST_WAIT_SECONDS = 10
@@ -52,11 +52,7 @@ class _Generator:
         self.port, self.outcome, self.began = port, Outcome([]), 0.0
         self.idle: deque[_Connection] = deque()
         self.open = 0
-        head = "".join(f"{name}: {value}\r\n" for name, value in post.all_headers.items())
-        self.wire = [
-            f"POST {post.path} HTTP/1.1\r\nHost: localhost\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-            for body in post.bodies
-        ]
+        self.wire = wire(post)
 
     async def run(self, per_second: float, seconds: float) -> Outcome:
         self.began = time.perf_counter()

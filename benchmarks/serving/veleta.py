@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 import orjson
 
-from benchmarks.serving import cells, open_loop, overload
+from benchmarks.serving import cells, one_client, open_loop, overload
 from benchmarks.serving.cells import Served
 from benchmarks.serving.load import Load, Post, answers, mean, wrk
 from benchmarks.serving.model import Model
@@ -78,9 +78,10 @@ class Watching:
 
 @dataclass(frozen=True)
 class Manners:
-    """What it promises beside its speed."""
+    """What it promises beside its speed. `alone` is one connection as wrk counts, `seen` the same as a client sees it."""
 
     alone: dict[str, Load]
+    seen: dict[str, Load]
     crowd: Load
     overload: Overload
     overload_memory: Trend
@@ -134,6 +135,7 @@ def manners(model: Model, plan: Plan, capacity: float, say: Callable[[str], None
         say("one connection, and 256")
         wrk(server.port, sent["binary_1"], 1, plan.warm_up)
         alone = {cell: wrk(server.port, sent[cell], 1, plan.cell) for cell in ("json_1", "binary_1")}
+        seen = {cell: one_client.ask(server.port, sent[cell], plan.cell) for cell in alone}
         crowd = wrk(server.port, sent["binary_1"], 256, plan.cell)
         say("starts")
         starts = [server.start_seconds, *(_start_seconds(model) for _ in range(plan.starts - 1))]
@@ -145,7 +147,7 @@ def manners(model: Model, plan: Plan, capacity: float, say: Callable[[str], None
         soak, soak_memory = _weighed(server, lambda: wrk(server.port, sent["json_1"], 32, plan.soak))
         workers = [weigh(pid) for pid in server.workers]
     rss, pss = (max(worker[kind] for worker in workers) for kind in ("Rss", "Pss"))
-    return Manners(alone, crowd, judged, overload_memory, float(np.median(starts)), rss, pss, watching, soak, soak_memory)
+    return Manners(alone, seen, crowd, judged, overload_memory, float(np.median(starts)), rss, pss, watching, soak, soak_memory)
 
 
 def _start_seconds(model: Model) -> float:
