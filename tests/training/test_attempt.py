@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.training.alike import assert_same_weights
 from tests.training.problems import DIABETES, IMAGE, WINE, diabetes, ready, wine, with_layers
 from training.data.parts import Part, Problem, Split
 from training.data.sources import load
@@ -118,7 +119,7 @@ def test_a_folder_of_the_store_is_as_good_as_a_keras_file(low_and_high: tuple[Sp
         dataclasses.replace(SMALL_CNN, layers=(), base=str(path), frozen_epochs=0, epochs=1) for path in (base, base / "model.keras")
     ]
     one, other = (tried(recipe, HALF, low_and_high[1]).network for recipe in recipes)
-    assert all(np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights(), strict=True))
+    assert_same_weights(one, other)
     assert emit(one).graph.output[0].name == "probabilities"  # and what came out is one flat network
     deeper = build(dataclasses.replace(recipes[0], layers=({"kind": "Dense", "units": 7, "activation": "relu"},)), HALF)
     assert [layer.output.shape[1:] for layer in deeper.layers[-3:]] == [(400,), (7,), (5,)]
