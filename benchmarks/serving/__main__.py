@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from benchmarks.serving import anchors, goals, peers, veleta
 from benchmarks.serving.cells import Served
 from benchmarks.serving.load import NoWrk, find_wrk
 from benchmarks.serving.model import Model, find
-from benchmarks.serving.peers import PEERS, NotInstalled
+from benchmarks.serving.peers import PEERS, NotInstalled, python_of_all
 from benchmarks.serving.plan import LONG, SHORT, Plan
 from benchmarks.serving.processes import NotServing
 from benchmarks.serving.table import Report
@@ -32,8 +33,11 @@ def main(words: Sequence[str] | None = None) -> int:
     chosen = arguments.only or (_SHORT if arguments.short else _ALL)
     try:
         find_wrk()
-        report = run(find(arguments.store, arguments.model, arguments.variant), chosen, plan)
-    except (NoWrk, NotServing, VeletaError, subprocess.SubprocessError) as error:
+        model = find(arguments.store, arguments.model, arguments.variant)
+        if any(name in PEERS and PEERS[name].own_environment for name in chosen) and (python := python_of_all()) != Path(sys.executable):
+            os.execv(python, [python, "-m", "benchmarks.serving", *(sys.argv[1:] if words is None else words)])
+        report = run(model, chosen, plan)
+    except (NoWrk, NotInstalled, NotServing, VeletaError, subprocess.SubprocessError) as error:
         print(f"benchmarks.serving: {error}", file=sys.stderr)
         return 1
     print(report.to_text())

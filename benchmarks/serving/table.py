@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -48,7 +49,8 @@ class Report:
     def to_text(self) -> str:
         manifest, cores = self.model.published.manifest, self.anchors.cores
         title = (
-            f"{manifest.name}/{manifest.version} {self.model.variant} on {cores} cores of {processor()}\n"
+            f"{manifest.name}/{manifest.version} {self.model.variant} on {cores} cores of {processor()}, "
+            f"Python {platform.python_version()}\n"
             "32 connections, 8 with 32 images; times and processor time (the server's own, for a request) are those of one image in binary"
         )
         rows = [_HEAD, *_anchor_rows(self.anchors)]
