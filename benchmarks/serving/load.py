@@ -37,6 +37,7 @@ function done(summary, latency)
 end
 """
 _LONGEST_WAIT_SECONDS = 30
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 class NoWrk(Exception):
@@ -64,6 +65,13 @@ def wire(post: Post) -> list[bytes]:
     return [
         f"POST {post.path} HTTP/1.1\r\nHost: localhost\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body for body in post.bodies
     ]
+
+
+def is_whole(answer: bytes) -> bool:
+    """Whether all of an answer has come that says how long it is."""
+    end = answer.find(b"\r\n\r\n")
+    length = _LENGTH.search(answer, 0, end + 2)
+    return end >= 0 and len(answer) >= end + 4 + (int(length[1]) if length else 0)
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,13 @@ in wrk 4.1.0, after G. Tene's "coordinated omission"). That is right where many 
 
 from __future__ import annotations
 
-import re
 import socket
 import time
 
 import numpy as np
 
-from benchmarks.serving.load import Load, Post, wire
+from benchmarks.serving.load import Load, Post, is_whole, wire
 
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _AT_ONCE = 1 << 16
 
 
@@ -41,7 +39,5 @@ def _answer(connection: socket.socket) -> bytes:
         if not (piece := connection.recv(_AT_ONCE)):
             raise ConnectionError("the server hung up before its answer was whole")
         data += piece
-        end = data.find(b"\r\n\r\n")
-        length = _LENGTH.search(data, 0, end + 2)
-        if end >= 0 and len(data) >= end + 4 + (int(length[1]) if length else 0):
+        if is_whole(data):
             return data

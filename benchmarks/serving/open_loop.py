@@ -14,11 +14,10 @@ from typing import cast
 
 import uvloop
 
-from benchmarks.serving.load import Post, wire
+from benchmarks.serving.load import Post, is_whole, wire
 
 _MOST_CONNECTIONS = 512
 _LAST_WAIT_SECONDS = 10
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _RETRY_MS = re.compile(rb"\r\nretry-after-ms: *(\d+)", re.IGNORECASE)
 _RETRY = re.compile(rb"\r\nretry-after: *(\d+)", re.IGNORECASE)
 
@@ -114,13 +113,9 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
-        end = self.buffer.find(b"\r\n\r\n")
-        if end < 0 or self.due is None:
+        if self.due is None or not is_whole(self.buffer):
             return
-        head = self.buffer[: end + 2]
-        length = _LENGTH.search(head)
-        if len(self.buffer) < end + 4 + (int(length[1]) if length else 0):
-            return
+        head = self.buffer[: self.buffer.find(b"\r\n\r\n") + 2]
         due, self.due = self.due, None
         self.generator.done(due, int(head[9:12]), _seconds(_RETRY_MS, head, 1000), _seconds(_RETRY, head, 1))
         self.generator.idle.append(self)

@@ -209,3 +209,9 @@ def test_effective_rank_is_that_of_the_singular_values() -> None:
     values = np.linalg.svd(rows - rows.mean(axis=0), compute_uv=False)
     shares = values[values > 1e-9] / values.sum()
     assert effective_rank(rows) == pytest.approx(np.exp(-(shares * np.log(shares)).sum()), rel=1e-4)
+
+
+def test_one_rise_of_the_validation_loss_is_no_error_while_a_network_learns_and_one_at_the_end_is() -> None:
+    risen = traced(but(healthy(), curves__validation_loss=np.array([0.5] * (EPOCHS - 1) + [0.9])), "update", 3.0)
+    told, so_far = ({finding.kind for finding in diagnose(facts)} for facts in (risen, dataclasses.replace(risen, end=None)))
+    assert "learning-rate-too-high" in told - so_far
