@@ -17,7 +17,7 @@ from monitoring.signals.measure import Batch
 from monitoring.subject import Subject
 from tests.live_server import wait_for
 
-MANY = 256
+MANY, SOME = 512, 64
 
 
 @pytest.fixture
@@ -53,12 +53,25 @@ def test_many_are_counted_at_once_and_few_by_the_thread(
     recorder: Recorder, subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_FLUSH_SECONDS", 3600.0)  # the thread sleeps
+    monkeypatch.setattr(module, "_LOOP_SECONDS", 3600.0)
+    recorder.flush()
     recorder.predicted(subject, rows(subject, MANY - 1, 0), 0.001)
     recorder.count_many()
     assert predictions(subject, tmp_path) == 0
     recorder.predicted(subject, rows(subject, 1, 1), 0.001)
     recorder.count_many()
     assert predictions(subject, tmp_path) == MANY
+
+
+def test_some_are_counted_when_it_is_time(recorder: Recorder, subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_FLUSH_SECONDS", 3600.0)  # the thread sleeps
+    monkeypatch.setattr(module, "_LOOP_SECONDS", 0.0)
+    recorder.predicted(subject, rows(subject, SOME - 1, 0), 0.001)
+    recorder.count_many()
+    assert predictions(subject, tmp_path) == 0
+    recorder.predicted(subject, rows(subject, 1, 1), 0.001)
+    recorder.count_many()
+    assert predictions(subject, tmp_path) == SOME
 
 
 def test_the_thread_counts_what_is_left(recorder: Recorder, subject: Subject, tmp_path: Path) -> None:
