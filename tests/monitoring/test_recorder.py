@@ -49,29 +49,19 @@ def predictions(subject: Subject, folder: Path) -> float:
     return float(subject.reference.answers(counted(subject, folder)["signals"]).sum())
 
 
-def test_many_are_counted_at_once_and_few_by_the_thread(
-    recorder: Recorder, subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("enough", "loop_seconds"), [(MANY, 3600.0), (SOME, 0.0)], ids=["many", "some, when it is time"])
+def test_the_loop_counts_when_there_are_enough(
+    recorder: Recorder, subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enough: int, loop_seconds: float
 ) -> None:
     monkeypatch.setattr(module, "_FLUSH_SECONDS", 3600.0)  # the thread sleeps
-    monkeypatch.setattr(module, "_LOOP_SECONDS", 3600.0)
+    monkeypatch.setattr(module, "_LOOP_SECONDS", loop_seconds)
     recorder.flush()
-    recorder.predicted(subject, rows(subject, MANY - 1, 0), 0.001)
+    recorder.predicted(subject, rows(subject, enough - 1, 0), 0.001)
     recorder.count_many()
     assert predictions(subject, tmp_path) == 0
     recorder.predicted(subject, rows(subject, 1, 1), 0.001)
     recorder.count_many()
-    assert predictions(subject, tmp_path) == MANY
-
-
-def test_some_are_counted_when_it_is_time(recorder: Recorder, subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_FLUSH_SECONDS", 3600.0)  # the thread sleeps
-    monkeypatch.setattr(module, "_LOOP_SECONDS", 0.0)
-    recorder.predicted(subject, rows(subject, SOME - 1, 0), 0.001)
-    recorder.count_many()
-    assert predictions(subject, tmp_path) == 0
-    recorder.predicted(subject, rows(subject, 1, 1), 0.001)
-    recorder.count_many()
-    assert predictions(subject, tmp_path) == SOME
+    assert predictions(subject, tmp_path) == enough
 
 
 def test_the_thread_counts_what_is_left(recorder: Recorder, subject: Subject, tmp_path: Path) -> None:

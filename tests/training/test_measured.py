@@ -60,6 +60,12 @@ def test_a_little_fall_by_chance_before_the_real_one_changes_nothing() -> None:
     assert suggested(rates, falls + chance) == pytest.approx(suggested(rates, falls), rel=0.2)  # one batch
 
 
+def test_losses_below_zero_have_a_rate_as_well() -> None:
+    falls = np.r_[np.full(60, -0.1), np.linspace(-0.1, -0.9, 31), np.full(9, 5.0)]
+    rates = 10.0 ** np.linspace(-7, 1, 100)
+    assert suggested(rates, falls) == suggested(rates, falls + 3)
+
+
 def test_a_batch_that_memory_does_not_hold_ends_the_doubling() -> None:
     def rows_per_second(size: int) -> float:
         if size > 64:

@@ -88,9 +88,8 @@ def suggested(rates: FloatArray, losses: FloatArray) -> float:
     rates, losses = rates[kept], losses[kept]
     lowest = int(np.argmin(losses)) if len(losses) else 0
     before = losses[: lowest + 1]
-    highest = before.max(initial=0.0)
-    fall = highest - before.min(initial=highest)
-    if fall <= _LEAST_FALL * highest:
+    highest, fall = (float(before.max()), float(np.ptp(before))) if len(before) else (0.0, 0.0)
+    if fall <= _LEAST_FALL * abs(highest):
         raise TrainingError("the range test found no learning rate at which the loss falls; look at the data and the network")
     begun = int(np.flatnonzero(before >= highest - _BEGUN * fall)[-1])
     return float(rates[begun + 2 * (lowest - begun) // 3])
@@ -99,4 +98,5 @@ def suggested(rates: FloatArray, losses: FloatArray) -> float:
 def _goes_on(losses: list[float]) -> bool:
     """Until the smoothed loss is no number, or a multiple of the lowest."""
     smooth = smoothed(losses)
-    return math.isfinite(losses[-1]) and (len(losses) < _FEWEST or smooth[-1] < _BLOWN_UP * smooth.min())
+    lowest = float(smooth.min())  # below 0 with some losses
+    return math.isfinite(losses[-1]) and (len(losses) < _FEWEST or smooth[-1] - lowest < (_BLOWN_UP - 1) * abs(lowest))
