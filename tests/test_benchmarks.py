@@ -39,9 +39,9 @@ def short_run(shelf: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[st
 def test_every_cell_is_measured_and_no_request_fails(short_run: tuple[str, dict[str, Any]]) -> None:
     figures = short_run[1]
     assert figures["absent"] == {}
-    for served in (figures["veleta"], figures["peers"]["flask"]):
+    for served in (figures["veleta"], figures["peers"]["asgi"], figures["peers"]["flask"]):
         assert set(served["cells"]) == CELLS
-        for load in served["cells"].values():
+        for load in (*served["cells"].values(), *served["alone"].values()):
             assert load["requests"] > 0
             assert load["failed"] == 0
 

@@ -24,7 +24,7 @@ from benchmarks.serving.table import Report
 from models.errors import VeletaError
 
 _ALL = ("veleta", *PEERS)
-_SHORT = ("veleta", "flask")
+_SHORT = ("veleta", "asgi", "flask")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -88,7 +88,7 @@ def _parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.serving", description="Veleta beside other servers and the machine's limit."
     )
-    parser.add_argument("--short", action="store_true", help="a minute and a half, Veleta and Flask only: does everything run?")
+    parser.add_argument("--short", action="store_true", help="a minute and a half, with what needs nothing installed: does everything run?")
     parser.add_argument("--only", type=_names, metavar="NAMES", help=f"some of {','.join(_ALL)}")
     parser.add_argument("--store", type=Path, metavar="DIR", help="the models' folder (default: the founding network, trained once)")
     parser.add_argument("--model", default="", metavar="NAME", help="the model (default: the first of the store)")

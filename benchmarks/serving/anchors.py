@@ -21,10 +21,9 @@ import onnxruntime
 from benchmarks.serving.cells import weighed
 from benchmarks.serving.load import Load, Post, mean, wrk
 from benchmarks.serving.model import Model
-from benchmarks.serving.processes import environment, free_port, serving
+from benchmarks.serving.processes import environment, free_port, gunicorn_asgi, serving
 
 BATCHES = (1, 8, 32, 128)
-_SHARED_MEMORY = Path("/dev/shm")
 _START_SECONDS = 60
 
 
@@ -96,10 +95,7 @@ def _bare(model: Model, cores: int, seconds: float) -> tuple[Load, Load]:
     """With 32 connections, and with one: the bare server in the same worker class and with the same parser as Veleta."""
     port = free_port()
     post = Post("/", tuple(rows.tobytes() for rows in model.groups(1)), 1, "application/octet-stream")
-    command = [sys.executable, "-m", "gunicorn", "--worker-class", "asgi", "--http-parser", "python", "--workers", str(cores)]
-    command += ["--no-control-socket", "--log-level", "warning", "--bind", f"127.0.0.1:{port}", "benchmarks.serving.bare:app"]
-    if _SHARED_MEMORY.is_dir():
-        command += ["--worker-tmp-dir", str(_SHARED_MEMORY)]
+    command = [sys.executable, *gunicorn_asgi("benchmarks.serving.bare:app", port, cores)]
     with tempfile.TemporaryDirectory() as folder, serving(command, port, lambda: _listens(port), Path(folder), environment()) as server:
         wrk(port, post, 32, 1)
         return weighed(server, post, 32, seconds), weighed(server, post, 1, seconds)

@@ -15,9 +15,10 @@ CELLS = ("json_1", "binary_1", "json_32", "binary_32")
 
 @dataclass(frozen=True)
 class Served:
-    """A server's figures. Memory is that of all its processes after the load."""
+    """A server's figures. `alone` is a single connection, with one image a request. Memory is that of all its processes after the load."""
 
     cells: Mapping[str, Load]
+    alone: Mapping[str, Load]
     memory_mib: float
     start_seconds: float
 
@@ -30,13 +31,15 @@ def connections_of(cell: str) -> int:
     return 32 if rows_of(cell) == 1 else 8
 
 
-def measure(server: Server, posts: Mapping[str, Post], plan: Plan) -> dict[str, Load]:
+def measure(server: Server, posts: Mapping[str, Post], plan: Plan) -> Served:
     """Each cell, warm."""
     found = {}
     for cell in CELLS:
         wrk(server.port, posts[cell], connections_of(cell), plan.warm_up)
         found[cell] = weighed(server, posts[cell], connections_of(cell), plan.cell)
-    return found
+    memory_mib = server.memory_mib()
+    alone = {cell: wrk(server.port, posts[cell], 1, plan.cell) for cell in CELLS if rows_of(cell) == 1}
+    return Served(found, alone, memory_mib, server.start_seconds)
 
 
 def weighed(server: Server, post: Post, connections: int, seconds: float, after: float = 0) -> Load:

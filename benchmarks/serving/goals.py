@@ -9,6 +9,8 @@ from benchmarks.serving.anchors import Anchors
 from benchmarks.serving.cells import CELLS, Served, rows_of
 from benchmarks.serving.veleta import Manners, Trend
 
+#: Written by hand for the comparison.
+NO_PRODUCTS = ("asgi", "flask")
 #: Beyond this share, memory is not flat.
 _FLAT = 1.05
 _TITLES = {"json_1": "one image, JSON", "binary_1": "one image, binary", "json_32": "32 images, JSON", "binary_32": "32 images, binary"}
@@ -31,8 +33,8 @@ class Goal:
 
 
 def best_other(peers: Mapping[str, Served], cell: str) -> float | None:
-    """Rows per second of the best server product but PyTriton, which has goals of its own, and Flask, which is no product."""
-    found = [served.cells[cell].rows_per_second for name, served in peers.items() if name not in ("pytriton", "flask")]
+    """Rows per second of the best server product but PyTriton, which has goals of its own."""
+    found = [served.cells[cell].rows_per_second for name, served in peers.items() if name not in ("pytriton", *NO_PRODUCTS)]
     return max(found, default=None)
 
 
@@ -54,7 +56,7 @@ def speed(anchors: Anchors, veleta: Served, peers: Mapping[str, Served]) -> Iter
 def manners(anchors: Anchors, veleta: Served, found: Manners, queue_rows: int) -> Iterator[Goal]:
     """`queue_rows` may wait in each worker."""
     floor = anchors.call_ms + anchors.bare_alone.p50_ms
-    for cell, load in found.alone.items():
+    for cell, load in veleta.alone.items():
         yield Goal(f"{_TITLES[cell]}, 1 connection: p50 by raw ONNX Runtime plus bare server ({floor:.2f} ms)", load.p50_ms / floor, 1.25)
         seen = found.seen[cell]
         yield Goal(f"{_TITLES[cell]}, 1 connection: p99 by p50, as its client sees them", seen.p99_ms / seen.p50_ms, 2)

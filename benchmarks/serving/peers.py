@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from benchmarks.serving.cells import CELLS, Served, rows_of
 from benchmarks.serving.load import Post, answers
 from benchmarks.serving.model import Model
 from benchmarks.serving.plan import Plan
-from benchmarks.serving.processes import CACHE, ROOT, environment, free_port, serving
+from benchmarks.serving.processes import CACHE, ROOT, environment, free_port, gunicorn_asgi, serving
 
 _LISTS = ROOT / "benchmarks" / "peers"
 _INSTALL_SECONDS = 600
@@ -91,6 +92,13 @@ PEERS: Mapping[str, Peer] = {
     "kserve": Peer("KServe server", _posts("/v1/models/model:predict", _named("instances")), _v2_binary),
     "mlserver": Peer("MLServer", _posts(_V2, _v2), _posts(_V2, _v2_base64)),
     "bentoml": Peer("BentoML", _posts("/predict", _named("rows")), _posts("/raw", lambda rows: orjson.dumps({"images": _texts(rows)}))),
+    "asgi": Peer(
+        "ASGI, nothing but one call a request",
+        _posts("/", _named("instances")),
+        _octets("/"),
+        partial(gunicorn_asgi, "benchmarks.peers.asgi:app"),
+        own_environment=False,
+    ),
     "flask": Peer(
         "Flask, sync, one call a request", _posts("/predict", _named("instances")), _octets("/raw"), _gunicorn_sync, own_environment=False
     ),
@@ -110,8 +118,7 @@ def measure(name: str, model: Model, cores: int, plan: Plan) -> Served:
             for cell in CELLS:
                 if not answers(port, sent[cell], model.expected):
                     raise ValueError(f"{cell} is not answered rightly")
-            found = cells.measure(server, sent, plan)
-            return Served(found, server.memory_mib(), server.start_seconds)
+            return cells.measure(server, sent, plan)
 
 
 def posts(peer: Peer, model: Model) -> dict[str, Post]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / "benchmarks" / ".cache"
+_SHARED_MEMORY = Path("/dev/shm")
 _MIB = 1024.0  # /proc counts in KiB
 
 
@@ -41,6 +42,15 @@ class Server:
         """Processor time that its living processes have used."""
         ticks = sum(int(_stat(pid)[place]) for pid in (self.pid, *descendants(self.pid)) for place in (11, 12) if _stat(pid))
         return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def gunicorn_asgi(app: str, port: int, cores: int) -> list[str]:
+    """What Python is given to run an ASGI app as Veleta runs its own: in the same worker class and with the same parser."""
+    words = ["-m", "gunicorn", "--worker-class", "asgi", "--http-parser", "python", "--workers", str(cores), "--no-control-socket"]
+    words += ["--log-level", "warning", "--bind", f"127.0.0.1:{port}"]
+    if _SHARED_MEMORY.is_dir():
+        words += ["--worker-tmp-dir", str(_SHARED_MEMORY)]
+    return [*words, app]
 
 
 @contextlib.contextmanager

@@ -16,8 +16,21 @@ from benchmarks.serving.model import Model
 from benchmarks.serving.peers import PEERS
 from benchmarks.serving.veleta import Manners
 
-_HEAD = ("", "JSON 1, /s", "binary 1, /s", "JSON 32, img/s", "binary 32, img/s", "p50 ms", "p99 ms", "core µs", "failed", "MiB", "start s")
-_WIDTHS = (36, 11, 13, 15, 17, 8, 8, 9, 8, 6, 9)
+#: Column → its width.
+_COLUMNS = {
+    "": 40,
+    "JSON 1, /s": 11,
+    "binary 1, /s": 13,
+    "JSON 32, img/s": 15,
+    "binary 32, img/s": 17,
+    "p50 ms": 8,
+    "p99 ms": 8,
+    "alone ms": 10,
+    "core µs": 9,
+    "failed": 8,
+    "MiB": 6,
+    "start s": 9,
+}
 _MARKS = {True: "reached", False: "NOT REACHED", None: "not measured"}
 
 
@@ -51,9 +64,10 @@ class Report:
         title = (
             f"{manifest.name}/{manifest.version} {self.model.variant} on {cores} cores of {processor()}, "
             f"Python {platform.python_version()}\n"
-            "32 connections, 8 with 32 images; times and processor time (the server's own, for a request) are those of one image in binary"
+            "32 connections, 8 with 32 images; times and processor time (the server's own, for a request) are those of one image in binary,"
+            " alone ms the p50 of one connection"
         )
-        rows = [_HEAD, *_anchor_rows(self.anchors)]
+        rows = [tuple(_COLUMNS), *_anchor_rows(self.anchors)]
         if self.veleta:
             rows += [_row("Veleta", self.veleta), *_ratio_rows(self.veleta, self.anchors, self.peers)]
         rows += [_row(PEERS[name].title, served) for name, served in self.peers.items()]
@@ -68,9 +82,10 @@ def processor() -> str:
 
 def _anchor_rows(anchors: Anchors) -> Iterator[tuple[str, ...]]:
     one, many, bare = f"{anchors.raw['1']:,.0f}", f"{anchors.raw['32']:,.0f}", f"{anchors.bare.per_second:,.0f}"
-    yield "raw ONNX Runtime, batch 1 and 32", one, one, many, many, f"{anchors.call_ms:.2f}"
+    yield "raw ONNX Runtime, batch 1 and 32", one, one, many, many, "", "", f"{anchors.call_ms:.2f}"
     yield "raw ONNX Runtime, best batch", *[f"{anchors.best:,.0f}"] * 4
-    yield "bare ASGI server", bare, bare, "", "", f"{anchors.bare.p50_ms:.1f}", f"{anchors.bare.p99_ms:.1f}", f"{anchors.bare.core_us:.0f}"
+    times = f"{anchors.bare.p50_ms:.1f}", f"{anchors.bare.p99_ms:.1f}", f"{anchors.bare_alone.p50_ms:.2f}", f"{anchors.bare.core_us:.0f}"
+    yield "bare ASGI server", bare, bare, "", "", *times
     yield "limit = model in batches + bare server", *(f"{anchors.limit(rows_of(cell)):,.0f}" for cell in CELLS)
 
 
@@ -83,6 +98,7 @@ def _row(title: str, served: Served) -> tuple[str, ...]:
         *rates,
         f"{load.p50_ms:.1f}",
         f"{load.p99_ms:.1f}",
+        f"{served.alone['binary_1'].p50_ms:.2f}",
         f"{load.core_us:.0f}",
         str(failed),
         f"{served.memory_mib:,.0f}",
@@ -102,14 +118,15 @@ def _ratio_rows(veleta: Served, anchors: Anchors, peers: Mapping[str, Served]) -
     yield ratios("  by raw ONNX Runtime, batch 32", [anchors.raw["32"]] * len(CELLS))
     yield ratios("  by PyTriton", of("pytriton"))
     yield ratios("  by the best other peer", [best_other(peers, cell) for cell in CELLS])
+    yield ratios("  by ASGI with nothing but one call", of("asgi"))
     yield ratios("  by Flask", of("flask"))
 
 
 def _aligned(row: tuple[str, ...]) -> str:
-    first, *rest = row
+    (title, *rest), (first, *others) = row, _COLUMNS.values()
     if len(rest) == 1:
-        return f"{first:<{_WIDTHS[0]}}{rest[0]}"
-    return f"{first:<{_WIDTHS[0]}}" + "".join(f"{text:>{width}}" for text, width in zip(rest, _WIDTHS[1:], strict=False))
+        return f"{title:<{first}}{rest[0]}"
+    return f"{title:<{first}}" + "".join(f"{text:>{width}}" for text, width in zip(rest, others, strict=False))
 
 
 def _goal_line(goal: Goal) -> str:

@@ -24,6 +24,7 @@ from benchmarks.serving.plan import Plan
 from benchmarks.serving.processes import Server, environment, free_port, serving, weigh
 
 _DEADLINE_SECONDS = 1.0
+_SCALE_SECONDS = 0.2
 #: After so long, what a load has left to count is counted.
 _COUNTED_SECONDS = 0.5
 _WATCHED, _UNWATCHED = "veleta", "benchmarks.serving.unwatched"
@@ -78,9 +79,8 @@ class Watching:
 
 @dataclass(frozen=True)
 class Manners:
-    """What it promises beside its speed. `alone` is one connection as wrk counts, `seen` the same as a client sees it."""
+    """What it promises beside its speed. `seen` is one connection as its client sees it."""
 
-    alone: dict[str, Load]
     seen: dict[str, Load]
     crowd: Load
     overload: Overload
@@ -117,13 +117,13 @@ def running(model: Model, program: str = _WATCHED) -> Iterator[Server]:
 
 def measure(model: Model, plan: Plan) -> Served:
     with running(model) as server:
-        found = cells.measure(server, posts(model), plan)
-        return Served(found, server.memory_mib(), server.start_seconds)
+        return cells.measure(server, posts(model), plan)
 
 
 def middle(found: list[Served]) -> Served:
     together = {cell: mean([one.cells[cell] for one in found]) for cell in cells.CELLS}
-    return Served(together, max(one.memory_mib for one in found), float(np.median([one.start_seconds for one in found])))
+    alone = {cell: mean([one.alone[cell] for one in found]) for cell in found[0].alone}
+    return Served(together, alone, max(one.memory_mib for one in found), float(np.median([one.start_seconds for one in found])))
 
 
 def manners(model: Model, plan: Plan, capacity: float, say: Callable[[str], None]) -> Manners:
@@ -134,8 +134,7 @@ def manners(model: Model, plan: Plan, capacity: float, say: Callable[[str], None
     with running(model) as server:
         say("one connection, and 256")
         wrk(server.port, sent["binary_1"], 1, plan.warm_up)
-        alone = {cell: wrk(server.port, sent[cell], 1, plan.cell) for cell in ("json_1", "binary_1")}
-        seen = {cell: one_client.ask(server.port, sent[cell], plan.cell) for cell in alone}
+        seen = {cell: one_client.ask(server.port, sent[cell], plan.cell) for cell in ("json_1", "binary_1")}
         crowd = wrk(server.port, sent["binary_1"], 256, plan.cell)
         say("starts")
         starts = [server.start_seconds, *(_start_seconds(model) for _ in range(plan.starts - 1))]
@@ -147,7 +146,7 @@ def manners(model: Model, plan: Plan, capacity: float, say: Callable[[str], None
         soak, soak_memory = _weighed(server, lambda: wrk(server.port, sent["json_1"], 32, plan.soak))
         workers = [weigh(pid) for pid in server.workers]
     rss, pss = (max(worker[kind] for worker in workers) for kind in ("Rss", "Pss"))
-    return Manners(alone, seen, crowd, judged, overload_memory, float(np.median(starts)), rss, pss, watching, soak, soak_memory)
+    return Manners(seen, crowd, judged, overload_memory, float(np.median(starts)), rss, pss, watching, soak, soak_memory)
 
 
 def _start_seconds(model: Model) -> float:
@@ -181,11 +180,11 @@ def _overload(server: Server, post: Post, per_second: float, seconds: float) -> 
 
 
 def _weighed(server: Server, load: Callable[[], T]) -> tuple[T, Trend]:
-    """Run a load beside a scale that is read every half second."""
+    """Run a load beside a scale that is read now and then."""
     began, samples = time.perf_counter(), []
     with ThreadPoolExecutor(1) as beside:
         done = beside.submit(load)
         while not done.done():
             samples.append(server.memory_mib())
-            time.sleep(0.5)
+            time.sleep(_SCALE_SECONDS)
         return done.result(), Trend.of(samples, time.perf_counter() - began)
