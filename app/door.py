@@ -26,6 +26,7 @@ _OPEN = frozenset({"/healthz", "/readyz", "/ping", "/v2/health/live", "/v2/healt
 _GROUPS = {"/feedback": "feedback", "/monitor": "watch", "/metrics": "watch"}
 #: No body, no query, no key: neither data nor secrets are logged.
 _LINE = "%(method)s %(path)s %(status)s %(seconds).6f s, model %(model)s, key %(key)s"
+_OK = 200
 _log = logging.getLogger("veleta.access")
 
 
@@ -80,6 +81,10 @@ class Door:
         """The request is answered. `route` is what it is counted by."""
         ended = time.perf_counter()
         self._recorder.requested(route, status, ended - visit.began)
+        if visit.subject and status == _OK:
+            waiting = visit.answered_at - visit.read_at - visit.calling_seconds
+            steps = visit.reading_seconds, waiting, visit.calling_seconds, ended - visit.answered_at
+            self._recorder.costs.answered(visit.subject.key, visit.rows, *steps)
         if self._logged:
             _log.info(_LINE, _fields(visit, status, ended - visit.began))
         if self._tracer and visit.path not in _OPEN:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import secrets
+import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -27,12 +28,19 @@ class Visit:
     key: str = ""
     subject: Subject | None = None
     rows: int = 0
+    reading_seconds: float = 0.0
     read_at: float = 0.0
+    calling_seconds: float = 0.0
     answered_at: float = 0.0
 
-    def asked(self, subject: Subject, rows: int, at: float) -> None:
+    def asked(self, subject: Subject, rows: int, since: float) -> None:
         """The request is read: so many rows for this model."""
-        self.subject, self.rows, self.read_at = subject, rows, at
+        now = time.perf_counter()
+        self.subject, self.rows, self.reading_seconds, self.read_at = subject, rows, now - since, now
+
+    def answered(self, calling_seconds: float) -> None:
+        """The model has answered, in a call of so long."""
+        self.calling_seconds, self.answered_at = calling_seconds, time.perf_counter()
 
 
 #: The request that this task or thread answers, so that whoever writes a log line need not be told of it.

@@ -18,7 +18,6 @@ from app.predictor import Answer
 from app.served import Loaded
 from app.service import Service
 from app.visit import current
-from monitoring.counts.recorder import Recorder
 
 
 class Request(NamedTuple):
@@ -35,8 +34,14 @@ class Asked(NamedTuple):
 
     loaded: Loaded
     rows: NDArray[Any]
-    reply: Callable[[Answer], Reply]
+    write: Callable[[Answer], Reply]
     timeout_seconds: float | None = None
+
+    def reply(self, answer: Answer) -> Reply:
+        """The answer, written."""
+        if visit := current.get():
+            visit.answered(answer.seconds)
+        return self.write(answer)
 
 
 @dataclass(frozen=True)
@@ -60,27 +65,9 @@ class Prediction:
         asked = self.read(service, request, **parts)
         timeouts = (asked.timeout_seconds, _timeout(request.headers.get("x-request-timeout")), service.settings.timeout_seconds)
         least = min([seconds for seconds in timeouts if seconds is not None])
-        return Asked(asked.loaded, asked.rows, _timed(asked, service.recorder, began), least)
-
-
-def _timed(asked: Asked, recorder: Recorder, began: float) -> Callable[[Answer], Reply]:
-    """The reply of what was read since `began`, with a note of what each step took."""
-    read_at = time.perf_counter()
-    if visit := current.get():
-        visit.asked(asked.loaded.subject, len(asked.rows), read_at)
-
-    def reply(answer: Answer) -> Reply:
-        answered_at = time.perf_counter()
-        if visit:
-            visit.answered_at = answered_at
-        written = asked.reply(answer)
-        between, writing = answered_at - read_at, time.perf_counter() - answered_at
-        recorder.costs.answered(
-            asked.loaded.subject.key, len(asked.rows), read_at - began, between - answer.seconds, answer.seconds, writing
-        )
-        return written
-
-    return reply
+        if visit := current.get():
+            visit.asked(asked.loaded.subject, len(asked.rows), began)
+        return Asked(asked.loaded, asked.rows, asked.write, least)
 
 
 def _timeout(header: str | None) -> float | None:
