@@ -164,8 +164,8 @@ def ask(loaded: Loaded, rows: NDArray[Any], recorder: Recorder) -> Answer:
     began = time.perf_counter()
     outputs, embedding = loaded.predictor.predict(rows)
     seconds = time.perf_counter() - began
-    recorder.predicted(loaded.subject, Batch(rows, outputs, embedding), seconds)
-    outlier = loaded.subject.reference.outlier(outputs, embedding)
+    batch, outlier = loaded.subject.reference.seen(Batch(rows, outputs, embedding))
+    recorder.predicted(loaded.subject, batch, seconds)
     chosen, largest = outputs.argmax(axis=1), outputs.max(axis=1)
     return Answer(outputs, embedding, seconds, None if outlier is None else outlier.tolist(), chosen.tolist(), largest.tolist())
 

@@ -273,6 +273,8 @@ def _plausible(values: NDArray[Any], taken: Input) -> bool:
     """Bytes read as floats are tiny, huge or not numbers at all; real values lie in the model's range and are not that close to 0."""
     lowest, highest = taken.range
     with np.errstate(invalid="ignore"):
+        if not (values.min() >= min(lowest, 0) and values.max() <= max(highest, 0)):  # also if one is no number
+            return False
         return bool(np.all((values == 0) | ((values >= lowest) & (values <= highest) & (np.abs(values) > 1e-20))))
 
 

@@ -81,22 +81,22 @@ class Reference:
     @classmethod
     def of(cls, batch: Batch, taken: Input, fitted: Fitted) -> Reference:
         """Profile the answers of a variant to held-back rows that neither it nor what is `fitted` knows."""
-        places = fitted.place(batch.embeddings)
-        measured = measure(batch, taken, fitted, places)
+        batch = fitted.placed(batch)
+        measured = measure(batch, taken, fitted)
         profiles = {}
         for name, values in measured.items():
             edges = _edges(name, values, batch, fitted)
             profiles[name] = Profile(edges, bin_counts(values, edges))
         ranks = Ranks.of(measured["distance"]) if fitted.space else None
-        moments = Moments.of(fitted.fourier.waves(places)) if fitted.fourier and places is not None else None
+        moments = Moments.of(fitted.fourier.waves(batch.places)) if fitted.fourier and batch.places is not None else None
         return cls(len(batch), profiles, quality(batch.inputs, taken, Recent().repeats(batch.inputs)), fitted, ranks, moments)
 
     def explained(self, batch: Batch, taken: Input, labels: NDArray[Any], ask: Ask) -> Reference:
         """With what the signals of the same rows would be under other shares of the classes, and under the faults of a client."""
         sent = image_faults(batch.inputs[:_FAULTY_ROWS], *taken.range) if taken.kind == "image" else {}
-        faults = {fault: self._measured(Batch(rows, *ask(rows)), taken) for fault, rows in sent.items()}
+        faults = {fault: measure(Batch(rows, *ask(rows)), taken, self.fitted) for fault, rows in sent.items()}
         edges, classes = {name: profile.edges for name, profile in self.profiles.items()}, self.fitted.answered.classes(batch.outputs)
-        return replace(self, explanations=Explanations.of(self._measured(batch, taken), edges, labels, faults, classes))
+        return replace(self, explanations=Explanations.of(measure(batch, taken, self.fitted), edges, labels, faults, classes))
 
     def count(self, batch: Batch, taken: Input, repeated: NDArray[np.bool_] | None = None) -> dict[str, NDArray[Any]]:
         """What a live batch adds to the blocks of the counts. The signals are all in one row, in the order of `profiles`.
@@ -104,9 +104,9 @@ class Reference:
         `repeated` (n,) says which rows were here before: these are counted among all and once more by themselves.
         """
         with np.errstate(all="ignore"):  # values far out of the range end in the outermost bins, whatever they give here
-            embedded = self.fitted.place(batch.embeddings)
-            measured = measure(batch, taken, self.fitted, embedded)
-            waves = self.fitted.fourier.count(embedded) if self.fitted.fourier and embedded is not None else None
+            batch = self.fitted.placed(batch)
+            measured = measure(batch, taken, self.fitted)
+            waves = self.fitted.fourier.count(batch.places) if self.fitted.fourier and batch.places is not None else None
         places = self._bins.places([measured[name] for name in self.profiles])
         counts: dict[str, NDArray[Any]] = {"signals": self._bins.counts(places)}
         if repeated is not None and repeated.any():
@@ -123,16 +123,14 @@ class Reference:
     def _bins(self) -> Bins:
         return Bins([profile.edges for profile in self.profiles.values()])
 
-    def _measured(self, batch: Batch, taken: Input) -> dict[str, FloatArray]:
-        return measure(batch, taken, self.fitted, self.fitted.place(batch.embeddings))
-
-    def outlier(self, outputs: FloatArray, embeddings: FloatArray) -> FloatArray | None:
-        """How unusual each row is, 0 to 1 (`monitoring.signals.outlier`); None if the variant has no distance."""
-        if not self.ranks or not self.fitted.space:
-            return None
-        space = self.fitted.space
+    def seen(self, batch: Batch) -> tuple[Batch, FloatArray | None]:
+        """The batch with its places, for who counts it later, and how unusual each row is, 0 to 1 (`monitoring.signals.outlier`); None
+        if the variant has no distance.
+        """
         with np.errstate(all="ignore"):
-            return self.ranks.score(space.distance(space.place(embeddings), self.fitted.answered.groups(outputs)))
+            batch = self.fitted.placed(batch)
+            distance = self.fitted.distance(batch)
+            return batch, None if distance is None or not self.ranks else self.ranks.score(distance)
 
     def answers(self, counts: NDArray[Any]) -> NDArray[Any]:
         """Of the counts of all signals in a row, those of the first one: what was answered, exactly one bin for each row."""

@@ -44,7 +44,7 @@ def _weighed(found: Captured, since: float, case: Case, taken: Input) -> list[Ex
 
 def places(reference: Reference, batch: Batch, taken: Input) -> dict[str, IntArray]:
     """The bin that each row (n,) falls into, by signal."""
-    measured = measure(batch, taken, reference.fitted, reference.fitted.place(batch.embeddings))
+    measured = measure(batch, taken, reference.fitted)
     return {name: np.searchsorted(profile.edges, measured[name], side="right") for name, profile in reference.profiles.items()}
 
 

@@ -63,7 +63,9 @@ def signatures(rows: NDArray[Any]) -> Signatures:
 def _sums(rows: NDArray[Any]) -> Signatures:
     words = _words(rows)
     keys = _keys(words.shape[1])
-    sums: Signatures = np.einsum("ij,j->i", words ^ (words >> _HALF), keys[1:]) + keys[0]
+    mixed = words >> _HALF
+    mixed ^= words
+    sums: Signatures = np.einsum("ij,j->i", mixed, keys[1:]) + keys[0]
     return sums
 
 

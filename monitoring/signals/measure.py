@@ -23,29 +23,33 @@ from monitoring.signals.values import value_statistics
 @dataclass(frozen=True)
 class Batch:
     """Rows that a model has answered: `inputs` (n, …) as it took them, or images as bytes, `outputs` (n, classes) probabilities or
-    (n, 1) values, `embeddings` (n, features).
+    (n, 1) values, `embeddings` (n, features). `places` (n, directions) is where these are in the variant's space, once that was asked.
     """
 
     inputs: NDArray[Any]
     outputs: FloatArray
     embeddings: FloatArray
+    places: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.outputs)
 
     @property
     def nbytes(self) -> int:
-        return self.inputs.nbytes + self.outputs.nbytes + self.embeddings.nbytes
+        placed = 0 if self.places is None else self.places.nbytes
+        return self.inputs.nbytes + self.outputs.nbytes + self.embeddings.nbytes + placed
 
     @classmethod
     def together(cls, batches: Sequence[Batch]) -> Batch:
         """All rows of the batches, one after the other."""
         if len(batches) == 1:
             return batches[0]
+        placed = [batch.places for batch in batches if batch.places is not None]
         return cls(
             _together([batch.inputs for batch in batches]),
             _together([batch.outputs for batch in batches]),
             _together([batch.embeddings for batch in batches]),
+            _together(placed) if len(placed) == len(batches) else None,
         )
 
 
@@ -69,12 +73,19 @@ class Fitted:
     columns: Columns | None = None
     answered: Answered = CLASSES
 
-    def place(self, embeddings: FloatArray) -> FloatArray | None:
-        """Where embeddings (n, features) are in the variant's space, (n, directions); None if it has none."""
-        return self.space.place(embeddings) if self.space else None
+    def placed(self, batch: Batch) -> Batch:
+        """The batch with its places, if the variant has a space. They are not computed again if it has them."""
+        if self.space is None or batch.places is not None:
+            return batch
+        return Batch(batch.inputs, batch.outputs, batch.embeddings, self.space.place(batch.embeddings))
+
+    def distance(self, batch: Batch) -> FloatArray | None:
+        """Of the embedding of each row to the mean of its class, or of all, (n,); None if the variant has no space."""
+        places = self.placed(batch).places
+        return None if self.space is None or places is None else self.space.distance(places, self.answered.groups(batch.outputs))
 
 
-def measure(batch: Batch, taken: Input, fitted: Fitted, places: FloatArray | None = None) -> dict[str, FloatArray]:
+def measure(batch: Batch, taken: Input, fitted: Fitted) -> dict[str, FloatArray]:
     """Every signal of every row: name → values of shape (n,). What the model answered, then what it was shown.
 
     those of the answer itself (`monitoring.signals.answered`): the class, confidence, entropy; or the value
@@ -82,15 +93,12 @@ def measure(batch: Batch, taken: Input, fitted: Fitted, places: FloatArray | Non
     distance    of the embedding to the mean of its class, or of all (`monitoring.signals.space`)
     and, for images, those of `monitoring.signals.pixels`; for tables, those of `monitoring.signals.columns`; for tensors and sequences,
     those of `monitoring.signals.values`.
-
-    `places` is `fitted.place(batch.embeddings)`, for who has it already.
     """
     signals = fitted.answered.signals(batch.outputs)
     if fitted.head:
         signals["energy"] = fitted.head.energy(batch.outputs, batch.embeddings)
-    if fitted.space:
-        places = fitted.space.place(batch.embeddings) if places is None else places
-        signals["distance"] = fitted.space.distance(places, fitted.answered.groups(batch.outputs))
+    if (distance := fitted.distance(batch)) is not None:
+        signals["distance"] = distance
     if taken.kind == "image":
         lowest, highest = taken.range
         signals |= pixel_statistics(batch.inputs, lowest, highest)

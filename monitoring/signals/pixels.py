@@ -13,6 +13,7 @@ from monitoring.arrays import FloatArray
 
 #: A pixel counts as saturated within this share of the range from either end.
 _SATURATED = 1 / 512
+_MOST_IN_A_BYTE = 255
 #: Values at a time, which the processor's cache holds: with a thousand images of MNIST at once, each took four times as long.
 _AT_ONCE = 1 << 18
 
@@ -45,7 +46,7 @@ def _statistics(images: NDArray[Any], lowest: float, highest: float) -> dict[str
     rows = values.astype(np.float32, copy=False)
     rows = rows - np.float32(lowest) if lowest else rows
     shown = values if values.dtype == np.uint8 and not lowest else rows  # bytes are compared in a quarter of the time
-    total, across, down = (rows @ weights for weights in _moments(height, width))
+    total, across, down = (rows @ _moments(height, width)).T
     mean = total / pixels
     return {
         "mean": mean / span,
@@ -59,10 +60,10 @@ def _statistics(images: NDArray[Any], lowest: float, highest: float) -> dict[str
 
 
 @functools.cache
-def _moments(height: int, width: int) -> tuple[FloatArray, ...]:
-    """What the pixels of an image are multiplied by for their sum and for its moments across and down, each (height * width,)."""
+def _moments(height: int, width: int) -> FloatArray:
+    """What the pixels of an image are multiplied by for their sum and for its moments across and down, (height * width, 3)."""
     down, across = np.meshgrid(_places(height), _places(width), indexing="ij")
-    return tuple(weights.astype(np.float32).ravel() for weights in (np.ones((height, width)), across, down))
+    return np.stack([weights.astype(np.float32).ravel() for weights in (np.ones((height, width)), across, down)]).T
 
 
 def _places(length: int) -> FloatArray:
@@ -78,8 +79,12 @@ def _below(values: NDArray[Any], bound: float) -> NDArray[np.bool_]:
 
 
 def _counts(true: NDArray[np.bool_]) -> FloatArray:
-    """How many in each row (n, pixels), (n,): eight at a time, which is three times as fast as count_nonzero with an axis."""
-    counts: FloatArray = np.bitwise_count(np.packbits(true, axis=1)).sum(axis=1, dtype=np.float64)
+    """How many in each row (n, pixels), (n,): eight at a time, as bytes of one number, which is six times as fast as count_nonzero."""
+    if rest := true.shape[1] % 8:
+        true = np.pad(true, ((0, 0), (0, 8 - rest)))
+    words = true.view(np.uint64)
+    sums = np.add.reduceat(words, range(0, words.shape[1], _MOST_IN_A_BYTE), axis=1)
+    counts: FloatArray = sums.view(np.uint8).sum(axis=1, dtype=np.float64)
     return counts
 
 
