@@ -12,7 +12,8 @@ import tensorflow as tf
 from monitoring.arrays import FloatArray
 
 SMALLEST = 16
-_UPDATES = 10  # an epoch needs at least so many, or a larger batch saves time and learns nothing
+#: An epoch needs at least so many, or a larger batch saves time and learns nothing.
+UPDATES = 10
 _GAIN = 1.10
 _STEPS = 2
 _OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
@@ -24,7 +25,7 @@ def batch_size_of(model: Any, x: Any, targets: FloatArray) -> tuple[int, dict[in
     The model is left as it was, but for what its optimizer remembers.
     """
     weights = model.get_weights()
-    largest = max(SMALLEST, len(x) // _UPDATES)
+    largest = max(SMALLEST, len(x) // UPDATES)
     found = knee(_sizes(largest), lambda size: _rows_per_second(model, x, targets, size))
     model.set_weights(weights)
     return found

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import keras
 
 from training.data.parts import Problem, Split
-from training.fitting.batch_size import batch_size_of
+from training.fitting.batch_size import UPDATES, batch_size_of
 from training.fitting.fit import targets_of
 from training.fitting.learner import learner
 from training.fitting.progress import Progress
@@ -28,7 +28,7 @@ def found(source: Source, wanted: Collection[str], recipe: Recipe, problem: Prob
     """
     if "batch_size" in wanted:
         size, speeds = find_batch_size(recipe, problem, split)
-        reason = f"found by doubling: {speeds.get(size, 0):,.0f} rows a second, and twice the rows in a batch are hardly faster"
+        reason = _of_batch_size(size, speeds, len(split.train.x))
         source, recipe = source.found(reason, batch_size=size), dataclasses.replace(recipe, batch_size=size)
         progress.say(f"batch_size = {size}: {reason}")
     if "learning_rate" in wanted:
@@ -37,6 +37,26 @@ def found(source: Source, wanted: Collection[str], recipe: Recipe, problem: Prob
         source = source.found(reason, learning_rate=rate)
         progress.say(f"learning_rate = {rate:.3g}: {reason}")
     return source
+
+
+def _of_batch_size(size: int, speeds: Mapping[int, float], rows: int) -> str:
+    """Why it is that size and not the next.
+
+    >>> _of_batch_size(32, {16: 900.0, 32: 1700.0, 64: 1800.0}, 1000)
+    'found by doubling: 1,700 rows a second, and 1,800 with 64; 32 updates an epoch'
+    >>> _of_batch_size(32, {16: 900.0, 32: 1700.0}, 500)
+    'found by doubling: 1,700 rows a second, and 64 would leave less than 10 updates an epoch; 16 updates an epoch'
+    >>> _of_batch_size(32, {16: 900.0, 32: 1700.0}, 1000)
+    'found by doubling: 1,700 rows a second, and 64 do not fit into memory; 32 updates an epoch'
+    """
+    more = 2 * size
+    if more in speeds:
+        larger = f"{speeds[more]:,.0f} with {more}"
+    elif more > rows // UPDATES:
+        larger = f"{more} would leave less than {UPDATES} updates an epoch"
+    else:
+        larger = f"{more} do not fit into memory"
+    return f"found by doubling: {speeds.get(size, 0):,.0f} rows a second, and {larger}; {math.ceil(rows / size)} updates an epoch"
 
 
 def find_batch_size(recipe: Recipe, problem: Problem, split: Split) -> tuple[int, dict[int, float]]:
