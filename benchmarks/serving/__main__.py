@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from app.processors import processors
 from app.settings import Settings
 from benchmarks.serving import anchors, goals, peers, veleta
-from benchmarks.serving.cells import Served
+from benchmarks.serving.cells import Turns
 from benchmarks.serving.load import NoWrk, find_wrk
 from benchmarks.serving.model import Model, find
 from benchmarks.serving.peers import PEERS, NotInstalled, python_of_all
@@ -47,20 +48,22 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def run(model: Model, chosen: Sequence[str], plan: Plan) -> Report:
-    """Anchors and Veleta around the peers, so that the machine's drift falls on all alike; then what only Veleta promises."""
+    """The anchors and all servers in turns; then what only Veleta promises."""
     cores = processors()
-    rounds: list[tuple[anchors.Anchors, Served | None]] = []
-    found: dict[str, Served] = {}
     absent: dict[str, str] = {}
-    for number in range(plan.passes):
-        say(f"anchors and Veleta, {number + 1} of {plan.passes}")
-        rounds.append((anchors.measure(model, cores, plan.anchor), veleta.measure(model, plan) if "veleta" in chosen else None))
-        if number == 0:
-            _measure_peers(model, chosen, plan, found, absent)
-    report = Report(model, anchors.middle([one for one, _ in rounds]), peers=found, absent=absent)
-    served = [one for _, one in rounds if one]
-    if served:
-        report.veleta = veleta.middle(served)
+    with contextlib.ExitStack() as stack:
+        turns = dict(_started(stack, model, chosen, absent))
+        for one in turns.values():
+            one.warm_up(plan.warm_up)
+        measured = []
+        for number in range(plan.rounds):
+            say(f"round {number + 1} of {plan.rounds}")
+            measured.append(anchors.measure(model, cores, plan.turn))
+            for one in list(turns.values())[:: -1 if number % 2 else 1]:
+                one.take(plan.turn)
+        found = {name: one.served() for name, one in turns.items()}
+    report = Report(model, anchors.middle(measured), found.pop("veleta", None), peers=found, absent=absent)
+    if report.veleta:
         report.manners = veleta.manners(model, plan, report.veleta.cells["binary_32"].per_second, say)
         report.goals = [
             *goals.speed(report.anchors, report.veleta, found),
@@ -74,13 +77,16 @@ def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
-def _measure_peers(model: Model, chosen: Sequence[str], plan: Plan, found: dict[str, Served], absent: dict[str, str]) -> None:
+def _started(stack: contextlib.ExitStack, model: Model, chosen: Sequence[str], absent: dict[str, str]) -> Iterator[tuple[str, Turns]]:
+    """The chosen servers, by name, which run until the stack ends; of a peer that does not, `absent` says why."""
+    if "veleta" in chosen:
+        yield "veleta", Turns(stack.enter_context(veleta.running(model)), veleta.posts(model))
     for name in PEERS:
         if name in chosen:
-            say(PEERS[name].title)
+            say(f"{PEERS[name].title} starts")
             try:
-                found[name] = peers.measure(name, model, processors(), plan)
-            except (NotInstalled, NotServing, ValueError, OSError, subprocess.SubprocessError) as error:
+                yield name, stack.enter_context(peers.running(name, model, processors()))
+            except (NotInstalled, NotServing, OSError, subprocess.SubprocessError) as error:
                 absent[name] = str(error)
 
 

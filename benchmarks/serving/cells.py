@@ -6,8 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from benchmarks.serving.load import Load, Post, wrk
-from benchmarks.serving.plan import Plan
+from benchmarks.serving.load import Load, Post, mean, wrk
 from benchmarks.serving.processes import Server
 
 CELLS = ("json_1", "binary_1", "json_32", "binary_32")
@@ -31,15 +30,29 @@ def connections_of(cell: str) -> int:
     return 32 if rows_of(cell) == 1 else 8
 
 
-def measure(server: Server, posts: Mapping[str, Post], plan: Plan) -> Served:
-    """Each cell, warm."""
-    found = {}
-    for cell in CELLS:
-        wrk(server.port, posts[cell], connections_of(cell), plan.warm_up)
-        found[cell] = weighed(server, posts[cell], connections_of(cell), plan.cell)
-    memory_mib = server.memory_mib()
-    alone = {cell: wrk(server.port, posts[cell], 1, plan.cell) for cell in CELLS if rows_of(cell) == 1}
-    return Served(found, alone, memory_mib, server.start_seconds)
+class Turns:
+    """A running server, and what came of each of its turns. All servers run, and take turns, so that the machine's drift falls on all."""
+
+    def __init__(self, server: Server, posts: Mapping[str, Post]) -> None:
+        self._server, self._posts = server, posts
+        self._cells: dict[str, list[Load]] = {cell: [] for cell in CELLS}
+        self._alone: dict[str, list[Load]] = {cell: [] for cell in CELLS if rows_of(cell) == 1}
+
+    def warm_up(self, seconds: float) -> None:
+        for cell in CELLS:
+            wrk(self._server.port, self._posts[cell], connections_of(cell), seconds)
+
+    def take(self, seconds: float) -> None:
+        """One turn: every cell for so long."""
+        for cell, loads in self._cells.items():
+            loads.append(weighed(self._server, self._posts[cell], connections_of(cell), seconds))
+        for cell, loads in self._alone.items():
+            loads.append(wrk(self._server.port, self._posts[cell], 1, seconds))
+
+    def served(self) -> Served:
+        """All turns together."""
+        found, alone = ({cell: mean(loads) for cell, loads in part.items()} for part in (self._cells, self._alone))
+        return Served(found, alone, self._server.memory_mib(), self._server.start_seconds)
 
 
 def weighed(server: Server, post: Post, connections: int, seconds: float, after: float = 0) -> Load:

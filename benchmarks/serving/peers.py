@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,12 +18,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from benchmarks.serving import cells
-from benchmarks.serving.cells import CELLS, Served, rows_of
+from benchmarks.serving.cells import CELLS, Turns, rows_of
 from benchmarks.serving.load import Post, answers
 from benchmarks.serving.model import Model
-from benchmarks.serving.plan import Plan
-from benchmarks.serving.processes import CACHE, ROOT, environment, free_port, gunicorn_asgi, serving
+from benchmarks.serving.processes import CACHE, ROOT, NotServing, environment, free_port, gunicorn_asgi, serving
 
 _LISTS = ROOT / "benchmarks" / "peers"
 _INSTALL_SECONDS = 600
@@ -105,8 +104,9 @@ PEERS: Mapping[str, Peer] = {
 }
 
 
-def measure(name: str, model: Model, cores: int, plan: Plan) -> Served:
-    """Install if need be, start, measure. Raises NotInstalled, NotServing, or what wrk raises."""
+@contextlib.contextmanager
+def running(name: str, model: Model, cores: int) -> Iterator[Turns]:
+    """A peer that answers rightly, installed if need be. Raises NotInstalled or NotServing."""
     peer, port = PEERS[name], free_port()
     sent = posts(peer, model)
     python = python_of(name) if peer.own_environment else Path(sys.executable)
@@ -117,8 +117,8 @@ def measure(name: str, model: Model, cores: int, plan: Plan) -> Served:
         with serving(command, port, lambda: answers(port, sent["json_1"], model.expected), Path(folder), environ) as server:
             for cell in CELLS:
                 if not answers(port, sent[cell], model.expected):
-                    raise ValueError(f"{cell} is not answered rightly")
-            return cells.measure(server, sent, plan)
+                    raise NotServing(f"{cell} is not answered rightly")
+            yield Turns(server, sent)
 
 
 def posts(peer: Peer, model: Model) -> dict[str, Post]:

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Plan:
-    """Seconds of each part. `passes` are rounds of anchors and Veleta around the peers, `pairs` of turns are with and without monitoring,
-    after each of `watched_starts` of both servers.
+    """Seconds of each part. In each of the `rounds` the anchors and all servers have their `turn`; `pairs` of turns are with and without
+    monitoring, after each of `watched_starts` of both servers.
     """
 
-    cell: float
     warm_up: float
-    anchor: float
-    passes: int
+    rounds: int
+    turn: float
+    alone: float
     watched_starts: int
     pairs: int
-    turn: float
+    watched: float
     starts: int
     overload: float
     soak: float
 
 
-LONG = Plan(cell=8, warm_up=2, anchor=4, passes=2, watched_starts=16, pairs=4, turn=1.5, starts=3, overload=60, soak=600)
-SHORT = Plan(cell=0.5, warm_up=0.5, anchor=0.5, passes=1, watched_starts=1, pairs=1, turn=0.5, starts=1, overload=2, soak=2)
+LONG = Plan(warm_up=2, rounds=6, turn=2, alone=8, watched_starts=16, pairs=4, watched=1.5, starts=3, overload=60, soak=600)
+SHORT = Plan(warm_up=0.5, rounds=1, turn=0.5, alone=0.5, watched_starts=1, pairs=1, watched=0.5, starts=1, overload=2, soak=2)

@@ -16,7 +16,6 @@ import numpy as np
 import orjson
 
 from benchmarks.serving import cells, one_client, open_loop, overload
-from benchmarks.serving.cells import Served
 from benchmarks.serving.load import Load, Post, answers, mean, wrk
 from benchmarks.serving.model import Model
 from benchmarks.serving.overload import Overload
@@ -115,17 +114,6 @@ def running(model: Model, program: str = _WATCHED) -> Iterator[Server]:
             yield server
 
 
-def measure(model: Model, plan: Plan) -> Served:
-    with running(model) as server:
-        return cells.measure(server, posts(model), plan)
-
-
-def middle(found: list[Served]) -> Served:
-    together = {cell: mean([one.cells[cell] for one in found]) for cell in cells.CELLS}
-    alone = {cell: mean([one.alone[cell] for one in found]) for cell in found[0].alone}
-    return Served(together, alone, max(one.memory_mib for one in found), float(np.median([one.start_seconds for one in found])))
-
-
 def manners(model: Model, plan: Plan, capacity: float, say: Callable[[str], None]) -> Manners:
     """`capacity` is what it bears, in requests of 32 raw rows per second."""
     sent = posts(model)
@@ -134,8 +122,8 @@ def manners(model: Model, plan: Plan, capacity: float, say: Callable[[str], None
     with running(model) as server:
         say("one connection, and 256")
         wrk(server.port, sent["binary_1"], 1, plan.warm_up)
-        seen = {cell: one_client.ask(server.port, sent[cell], plan.cell) for cell in ("json_1", "binary_1")}
-        crowd = wrk(server.port, sent["binary_1"], 256, plan.cell)
+        seen = {cell: one_client.ask(server.port, sent[cell], plan.alone) for cell in ("json_1", "binary_1")}
+        crowd = wrk(server.port, sent["binary_1"], 256, plan.alone)
         say("starts")
         starts = [server.start_seconds, *(_start_seconds(model) for _ in range(plan.starts - 1))]
         say(f"twice the load it can bear, {plan.overload:.0f} s")
@@ -169,7 +157,7 @@ def _pairs(model: Model, post: Post, plan: Plan) -> list[tuple[Load, Load]]:
         found: dict[int, list[Load]] = {watched.pid: [], unwatched.pid: []}
         for number in range(-1, plan.pairs):
             for server in (watched, unwatched) if number % 2 else (unwatched, watched):
-                found[server.pid].append(cells.weighed(server, post, 32, plan.turn, _COUNTED_SECONDS))
+                found[server.pid].append(cells.weighed(server, post, 32, plan.watched, _COUNTED_SECONDS))
         return list(zip(found[watched.pid], found[unwatched.pid], strict=True))[1:]  # the first ones warm up
 
 
