@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 from a2wsgi import WSGIMiddleware
 from flask import Flask
 
+from app.accepting import Shares
 from app.answers import Reply, explain
 from app.batching import Batcher
 from app.decoding import decompress
@@ -62,6 +63,10 @@ class FastLane:
     def drain(self) -> None:
         """Be ready no longer; what comes all the same is answered."""
         self._service.draining.set()
+
+    @property
+    def shares(self) -> Shares:
+        return self._service.shares
 
     @property
     def draining(self) -> bool:

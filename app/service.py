@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.accepting import Shares
 from app.decoding import Limits, decode
 from app.door import Door
 from app.errors import BadInput
@@ -67,6 +68,7 @@ class Service:
     feedback: Feedback
     counts: SharedCounts
     log: LabelLog
+    shares: Shares
     draining: threading.Event
     closed: threading.Event
 
@@ -139,6 +141,7 @@ def build(settings: Settings) -> Service:
         Feedback(seal, subjects, log, keep_seconds, settings.max_rows),
         server_counts(folder / "counts", server_layout(ROUTES)),
         log,
+        Shares(folder, recorder.slot),
         threading.Event(),
         threading.Event(),
     )

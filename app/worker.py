@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -9,6 +10,7 @@ import sys
 
 from gunicorn.workers import gasgi
 
+from app.accepting import Loop
 from app.connection import Connection
 from app.memory import keep_freed
 
@@ -24,6 +26,10 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
         keep_freed()
         super().init_process()
 
+    def _setup_event_loop(self) -> None:
+        self.loop = Loop(lambda: self.nr_conns)
+        asyncio.set_event_loop(self.loop)
+
     def run(self) -> None:
         super().run()
         logging.shutdown()
@@ -33,6 +39,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
     async def _serve(self) -> None:
         # The loop hears signals from here on; what came while the models were loaded was held back until now, or it would be lost.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+        self.loop.shares = self.asgi.shares
         await super()._serve()
 
     def notify(self) -> None:

@@ -50,12 +50,12 @@ class Recorder:
 
     def __init__(self, folder: Path, routes: tuple[str, ...], capture_rows: int = 0) -> None:
         self._folder = folder
-        self._slot = claim_slot(folder / "slots")
+        self.slot = claim_slot(folder / "slots")
         server = server_counts(folder / "counts", server_layout(routes))
-        self._server = server.layout.split(server.row(self._slot))
+        self._server = server.layout.split(server.row(self.slot))
         self._server["pid"][0], self._server["in_flight"][0] = os.getpid(), 0
-        self.costs = Costs(folder / "costs", self._slot)
-        self._capture = Capture(folder / "captured", self._slot.number, capture_rows)
+        self.costs = Costs(folder / "costs", self.slot)
+        self._capture = Capture(folder / "captured", self.slot.number, capture_rows)
         self._routes = {route: place for place, route in enumerate(routes)}
         self._subjects: dict[str, dict[str, FloatArray]] = {}
         self._predicted: deque[tuple[Subject, Batch, float]] = deque()
@@ -145,7 +145,7 @@ class Recorder:
         self.flush()
         self._capture.close()
         self._server["pid"][0] = 0
-        self._slot.lock.close()
+        self.slot.lock.close()
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -161,7 +161,7 @@ class Recorder:
     def _row(self, subject: Subject) -> dict[str, FloatArray]:
         if subject.key not in self._subjects:
             counts = subject_counts(self._folder / "counts", subject.key, subject.layout)
-            self._subjects[subject.key] = counts.layout.split(counts.row(self._slot))
+            self._subjects[subject.key] = counts.layout.split(counts.row(self.slot))
         return self._subjects[subject.key]
 
     def _count_predictions(self, notes: list[tuple[Subject, Batch, float]]) -> None:

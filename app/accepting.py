@@ -1,0 +1,148 @@
+"""New connections, one at a time and shared out evenly, so that no worker is idle while another has them all.
+
+The event loop would take whatever waits at once. A client that opens its eight connections together then has one worker for all of
+them now and then, for as long as they live, and half of the throughput on two processors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from monitoring.counts.layout import Layout
+from monitoring.counts.shared_counts import SharedCounts, Slot, alive
+
+#: How long a connection is left for a worker that has fewer. It may be busy, or hang: after that it is taken all the same.
+_LEFT_SECONDS = 0.005
+#: How long nothing is taken after there was no room for a connection, as when too many files are open.
+_PAUSE_SECONDS = 0.5
+#: Of each worker: its process while it takes connections, else 0, and how many it has.
+_LAYOUT = Layout({"pid": (1,), "connections": (1,)})
+_log = logging.getLogger("veleta.accepting")
+
+
+class Shares:
+    """How many connections each worker has. Made after the fork."""
+
+    def __init__(self, folder: Path, slot: Slot) -> None:
+        counts = SharedCounts(folder / f"connections.{_LAYOUT.fingerprint}.counts", _LAYOUT)
+        (self._pids, self._connections), self._mine = counts.rows.T, slot.number
+        self.close()  # whoever had this slot before may have been killed
+
+    def open(self) -> None:
+        """This worker takes connections from now on."""
+        self.hold(0)
+        self._pids[self._mine] = os.getpid()
+
+    def hold(self, connections: int) -> None:
+        """This worker has so many."""
+        self._connections[self._mine] = connections
+
+    def another_has_fewer(self) -> bool:
+        """Whether a worker that takes connections has fewer than this one."""
+        fewer = (self._connections < self._connections[self._mine]) & (self._pids > 0)
+        return bool(fewer.any() and alive({"pid": self._pids[fewer]}).any())
+
+    def close(self) -> None:
+        """This worker takes no more."""
+        self._pids[self._mine] = 0
+
+
+class Loop(uvloop.Loop):
+    """The event loop of a worker, which listens in that way."""
+
+    def __init__(self, connections: Callable[[], int]) -> None:
+        """`connections` says how many are open."""
+        super().__init__()
+        self._connections = connections
+        self.shares: Shares | None = None  # made later, when the models are loaded
+
+    async def create_server(self, protocol_factory: Any, *, sock: socket.socket, ssl: ssl.SSLContext | None, **_: Any) -> Listener:  # type: ignore[override]
+        """Listen on a socket that is bound already."""
+        assert self.shares
+        return Listener(self, sock, protocol_factory, ssl, self.shares, self._connections)
+
+
+class Listener:
+    """Takes connections from a listening socket until it is closed. What it has not taken is left for the other workers."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        factory: Callable[[], asyncio.BaseProtocol],
+        context: ssl.SSLContext | None,
+        shares: Shares,
+        connections: Callable[[], int],
+    ) -> None:
+        self._loop, self._sock, self._factory, self._context = loop, sock, factory, context
+        self._shares, self._connections = shares, connections
+        self._opening = set[asyncio.Task[None]]()
+        self._pause: asyncio.TimerHandle | None = None
+        sock.setblocking(False)
+        shares.open()
+        self._listen()
+
+    def close(self) -> None:
+        """Take no more."""
+        self._shares.close()
+        if self._pause:
+            self._pause.cancel()
+        self._loop.remove_reader(self._sock)
+        self._sock.close()
+
+    async def wait_closed(self) -> None:
+        """Until those that were taken are open."""
+        if self._opening:
+            await asyncio.wait(self._opening)
+
+    def _listen(self) -> None:
+        self._pause = None
+        self._loop.add_reader(self._sock, self._offered)
+
+    def _offered(self) -> None:
+        self._count()
+        if self._shares.another_has_fewer():
+            self._look_away(_LEFT_SECONDS, self._take_what_is_left)
+        else:
+            self._take()
+
+    def _take_what_is_left(self) -> None:
+        self._listen()
+        self._take()
+
+    def _look_away(self, seconds: float, then: Callable[[], None]) -> None:
+        self._loop.remove_reader(self._sock)
+        self._pause = self._loop.call_later(seconds, then)
+
+    def _take(self) -> None:
+        try:
+            connection, _ = self._sock.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # another worker has it, or the client is gone
+        except OSError as error:
+            _log.error("a connection cannot be taken: %s; again in %s s", error.strerror, _PAUSE_SECONDS)
+            self._look_away(_PAUSE_SECONDS, self._listen)
+            return
+        opening = self._loop.create_task(self._open(connection))
+        self._opening.add(opening)
+        opening.add_done_callback(self._opening.discard)
+        self._count()
+
+    def _count(self) -> None:
+        self._shares.hold(self._connections() + len(self._opening))
+
+    async def _open(self, connection: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(self._factory, connection, ssl=self._context)
+        except (OSError, ssl.SSLError) as error:  # of the client's making: it hung up, or speaks no TLS
+            _log.debug("a connection did not come about: %s", error)
+            connection.close()
