@@ -1,4 +1,4 @@
-"""New connections, one at a time and shared out evenly, so that no worker is idle while another has them all.
+"""New connections, shared out evenly, so that no worker is idle while another has them all.
 
 The event loop would take whatever waits at once. A client that opens its eight connections together then has one worker for all of
 them now and then, for as long as they live, and half of the throughput on two processors.
@@ -22,6 +22,7 @@ from monitoring.counts.shared_counts import SharedCounts, Slot, alive
 
 #: How long a connection is left for a worker that has fewer. It may be busy, or hang: after that it is taken all the same.
 _LEFT_SECONDS = 0.005
+_SLACK = 8
 #: How long nothing is taken after there was no room for a connection, as when too many files are open.
 _PAUSE_SECONDS = 0.5
 #: Of each worker: its process while it takes connections, else 0, and how many it has.
@@ -39,16 +40,18 @@ class Shares:
 
     def open(self) -> None:
         """This worker takes connections from now on."""
-        self.hold(0)
-        self._pids[self._mine] = os.getpid()
+        self._connections[self._mine], self._pids[self._mine] = 0, os.getpid()
 
-    def hold(self, connections: int) -> None:
-        """This worker has so many."""
-        self._connections[self._mine] = connections
+    def add(self, connections: int) -> None:
+        """This worker has so many more, or fewer."""
+        self._connections[self._mine] += connections
 
     def another_has_fewer(self) -> bool:
-        """Whether a worker that takes connections has fewer than this one."""
-        fewer = (self._connections < self._connections[self._mine]) & (self._pids > 0)
+        """Whether a worker that takes connections has fewer than this one. Of many, an eighth more or less is no matter: hundreds that
+        come together would otherwise be taken one by one, with a call of the model between any two.
+        """
+        mine = self._connections[self._mine]
+        fewer = (self._connections < mine - mine // _SLACK) & (self._pids > 0)
         return bool(fewer.any() and alive({"pid": self._pids[fewer]}).any())
 
     def close(self) -> None:
@@ -59,16 +62,12 @@ class Shares:
 class Loop(uvloop.Loop):
     """The event loop of a worker, which listens in that way."""
 
-    def __init__(self, connections: Callable[[], int]) -> None:
-        """`connections` says how many are open."""
-        super().__init__()
-        self._connections = connections
-        self.shares: Shares | None = None  # made later, when the models are loaded
+    shares: Shares | None = None  # made later, when the models are loaded
 
     async def create_server(self, protocol_factory: Any, *, sock: socket.socket, ssl: ssl.SSLContext | None, **_: Any) -> Listener:  # type: ignore[override]
         """Listen on a socket that is bound already."""
         assert self.shares
-        return Listener(self, sock, protocol_factory, ssl, self.shares, self._connections)
+        return Listener(self, sock, protocol_factory, ssl, self.shares)
 
 
 class Listener:
@@ -81,10 +80,9 @@ class Listener:
         factory: Callable[[], asyncio.BaseProtocol],
         context: ssl.SSLContext | None,
         shares: Shares,
-        connections: Callable[[], int],
     ) -> None:
         self._loop, self._sock, self._factory, self._context = loop, sock, factory, context
-        self._shares, self._connections = shares, connections
+        self._shares = shares
         self._opening = set[asyncio.Task[None]]()
         self._pause: asyncio.TimerHandle | None = None
         sock.setblocking(False)
@@ -109,36 +107,35 @@ class Listener:
         self._loop.add_reader(self._sock, self._offered)
 
     def _offered(self) -> None:
-        self._count()
-        if self._shares.another_has_fewer():
-            self._look_away(_LEFT_SECONDS, self._take_what_is_left)
-        else:
-            self._take()
+        while not self._shares.another_has_fewer():
+            if not self._take():
+                return
+        self._look_away(_LEFT_SECONDS, self._take_what_is_left)
 
     def _take_what_is_left(self) -> None:
         self._listen()
-        self._take()
+        if self._take():
+            self._offered()
 
     def _look_away(self, seconds: float, then: Callable[[], None]) -> None:
         self._loop.remove_reader(self._sock)
         self._pause = self._loop.call_later(seconds, then)
 
-    def _take(self) -> None:
+    def _take(self) -> bool:
+        """Whether there was a connection to take."""
         try:
             connection, _ = self._sock.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return  # another worker has it, or the client is gone
+            return False  # another worker has it, or the client is gone
         except OSError as error:
             _log.error("a connection cannot be taken: %s; again in %s s", error.strerror, _PAUSE_SECONDS)
             self._look_away(_PAUSE_SECONDS, self._listen)
-            return
+            return False
+        self._shares.add(1)
         opening = self._loop.create_task(self._open(connection))
         self._opening.add(opening)
         opening.add_done_callback(self._opening.discard)
-        self._count()
-
-    def _count(self) -> None:
-        self._shares.hold(self._connections() + len(self._opening))
+        return True
 
     async def _open(self, connection: socket.socket) -> None:
         try:
@@ -146,3 +143,4 @@ class Listener:
         except (OSError, ssl.SSLError) as error:  # of the client's making: it hung up, or speaks no TLS
             _log.debug("a connection did not come about: %s", error)
             connection.close()
+            self._shares.add(-1)

@@ -119,6 +119,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self.worker.asgi.shares.add(-1)
         for handle in (self._rest_handle, self._keepalive_handle):
             if handle:
                 handle.cancel()

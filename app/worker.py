@@ -27,7 +27,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
         super().init_process()
 
     def _setup_event_loop(self) -> None:
-        self.loop = Loop(lambda: self.nr_conns)
+        self.loop = Loop()
         asyncio.set_event_loop(self.loop)
 
     def run(self) -> None:
