@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 import statistics
+import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +30,7 @@ def two(shelf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveS
     """A server whose workers are all there."""
     state = tmp_path_factory.mktemp("state")
     with running(shelf, "--workers", str(WORKERS), "--state", str(state)) as server:
-        wait_for(lambda: _taking(state) == set(server.worker_pids()))
+        wait_for(lambda: held(state).keys() == set(server.worker_pids()))
         yield server
 
 
@@ -64,10 +65,10 @@ def _established(server: LiveServer) -> set[str]:
     return {line[9] for line in lines if line[3] == "01" and int(line[1].rpartition(":")[2], 16) == _port(server)}
 
 
-def _taking(state: Path) -> set[int]:
-    """The workers that take connections."""
+def held(state: Path) -> dict[int, int]:
+    """How many connections each worker that takes some believes to have, by its process."""
     (file,) = state.glob("connections.*.counts")
-    return {int(pid) for pid in np.fromfile(file).reshape(-1, 2)[:, 0] if pid}
+    return {int(pid): int(connections) for pid, connections in np.fromfile(file).reshape(-1, 2) if pid}
 
 
 def connections(server: LiveServer) -> list[int]:
@@ -99,6 +100,20 @@ def test_what_a_worker_that_stands_still_does_not_take_the_other_one_takes(two: 
             assert time.monotonic() - began < 5
     finally:
         os.kill(stopped, signal.SIGCONT)
+
+
+def test_connections_that_break_are_no_longer_counted(shelf: Path, tmp_path: Path) -> None:
+    with running(shelf, "--workers", "1", "--state", str(tmp_path)) as server:
+        server.session.close()
+        for sent in (b"", b"POST /predict HTTP/1.1\r\nContent-Le", _REQUEST):
+            with opened(server, 9) as clients:
+                for client in clients:
+                    client.sendall(sent)
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closed with a reset
+        wait_for(lambda: list(held(tmp_path).values()) == [0])
+        with opened(server, 4) as clients:
+            assert all(map(answered, clients))
+            assert list(held(tmp_path).values()) == [4]
 
 
 def test_a_worker_that_has_ended_or_takes_no_more_is_not_waited_for(tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ from app import tls
 from app.settings import Settings, resolve
 from models.errors import VeletaError
 from models.store import Store
+from tests.app.test_accepting import held
 from tests.app.test_server import veleta
-from tests.live_server import LiveServer, free_port
+from tests.live_server import LiveServer, free_port, wait_for
 from tests.small_models import Data
 
 pytestmark = pytest.mark.timeout(120)
@@ -49,7 +50,8 @@ class SecureServer(LiveServer):
 
 def test_predictions_over_tls_of_all_sizes_and_others_are_refused(store: Store, digits8: Data, tmp_path: Path) -> None:
     certificate, key = make(tmp_path, "ours")
-    server = SecureServer(store.root, certificate, key, "--workers", "2")
+    state = tmp_path / "state"
+    server = SecureServer(store.root, certificate, key, "--workers", "2", "--state", str(state))
     try:
         for rows in (1, 100, 700):
             for _ in range(10):
@@ -62,6 +64,8 @@ def test_predictions_over_tls_of_all_sizes_and_others_are_refused(store: Store, 
         _speak_plainly(server)
         _speak_what_is_too_old(server)
         assert server.get("/healthz").json() == {"live": True}
+        server.session.close()
+        wait_for(lambda: set(held(state).values()) == {0})  # whoever did not come to terms is no longer counted
         assert server.stop() == 0
         log = server.log.read_text()
     finally:
