@@ -18,13 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import Overloaded, TooLate
-from app.predictor import Answer
+from app.predictor import MOST_ROWS, Answer
 from app.served import Loaded
 from monitoring.counts.recorder import Recorder
 from monitoring.signals.measure import Batch
 
-#: Rows of requests that are put together: beyond it nothing gets faster, only the memory and the wait grow.
-MOST_ROWS = 32
 #: A model that takes longer than this for one row runs beside the event loop, so that the loop goes on reading requests.
 _SLOW_SECONDS = 0.001
 #: Takes the answer to some rows, or why there is none.
