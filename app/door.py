@@ -80,11 +80,12 @@ class Door:
     def leave(self, visit: Visit, route: str, status: int) -> None:
         """The request is answered. `route` is what it is counted by."""
         ended = time.perf_counter()
-        self._recorder.requested(route, status, ended - visit.began)
         if visit.subject and status == _OK:
-            waiting = visit.answered_at - visit.read_at - visit.calling_seconds
-            steps = visit.reading_seconds, waiting, visit.calling_seconds, ended - visit.answered_at
-            self._recorder.costs.answered(visit.subject.key, visit.rows, *steps)
+            waiting, writing = visit.answered_at - visit.read_at - visit.calling_seconds, ended - visit.answered_at
+            steps = visit.rows, visit.reading_seconds, waiting, visit.calling_seconds, writing
+            self._recorder.answered(visit.subject.key, route, ended - visit.began, *steps)
+        else:
+            self._recorder.requested(route, status, ended - visit.began)
         if self._logged:
             _log.info(_LINE, _fields(visit, status, ended - visit.began))
         if self._tracer and visit.path not in _OPEN:

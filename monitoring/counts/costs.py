@@ -1,18 +1,17 @@
 """Costs: what the requests for each subject took, step by step, summed over all workers. Beside what is watched, and never looked at by it.
 
-Each request is noted once, when it is answered, so that its steps are counted together or not at all.
+The steps of a request are counted together or not at all.
 """
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from monitoring.arrays import FloatArray
 from monitoring.counts.layout import Layout
-from monitoring.counts.notes import take
 from monitoring.counts.shared_counts import SharedCounts, Slot
 
 #: `last` is when a request was last answered (seconds since 1970), not a sum. The rest are the numbers of `Cost`, in its order.
@@ -36,34 +35,27 @@ class Cost:
 
 
 class Costs:
-    """The notes of one worker. `count` is called by the recorder, one at a time."""
+    """The part of one worker. One thread at a time."""
 
     def __init__(self, folder: Path, slot: Slot) -> None:
         self._folder, self._slot = folder, slot
         self._rows: dict[str, dict[str, FloatArray]] = {}
-        self._notes: dict[tuple[str, str], deque[tuple[float, ...]]] = defaultdict(deque)
 
-    def answered(self, key: str, rows: int, reading: float, waiting: float, calling: float, writing: float) -> None:
-        """A request of so many rows is answered. The steps are in seconds; the call of the model may have served other requests too."""
-        self._notes[key, "answered"].append((1, rows, reading, waiting, calling, writing))
+    def answered(self, key: str, *took: Sequence[float]) -> None:
+        """Requests are answered: of each its rows, and the seconds of its steps in the order of `Cost`. The call of the model that it
+        waited for may have served other requests too.
+        """
+        row = self._row(key)
+        row["answered"] += [len(took[0]), *map(sum, took)]
+        row["last"][0] = time.time()
 
-    def called(self, key: str) -> None:
-        """The model was called once."""
-        self._notes[key, "called"].append((1,))
+    def called(self, key: str, calls: int) -> None:
+        """The model was called so often."""
+        self._row(key)["called"] += calls
 
     def refused(self, key: str, seconds: float) -> None:
         """A request's data did not fit, which took so long to find out."""
-        self._notes[key, "refused"].append((1, seconds))
-
-    def count(self) -> None:
-        """Add all notes to what all workers share."""
-        for (key, part), notes in list(self._notes.items()):
-            if not (taken := take(notes)):
-                continue
-            row = self._row(key)
-            row[part] += [sum(column) for column in zip(*taken, strict=True)]
-            if part == "answered":
-                row["last"][0] = time.time()
+        self._row(key)["refused"] += (1, seconds)
 
     def _row(self, key: str) -> dict[str, FloatArray]:
         if key not in self._rows:

@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -25,6 +25,7 @@ import numpy as np
 from monitoring.arrays import FloatArray
 from monitoring.counts.capture import Capture
 from monitoring.counts.costs import Costs
+from monitoring.counts.kept import Kept, kind
 from monitoring.counts.layout import BATCH_BOUNDS, CODES, DURATION_BOUNDS, FEEDBACK_RESULTS, REJECTIONS, observe, server_layout
 from monitoring.counts.notes import take
 from monitoring.counts.shared_counts import claim_slot, server_counts, subject_counts
@@ -36,13 +37,13 @@ _log = logging.getLogger("veleta.recorder")
 Note = TypeVar("Note", bound=tuple[Any, ...])
 #: With 2,400 rows a second, a row takes 9 µs to count this often, and 16 ten times a second: a flush costs what a hundred rows do.
 _FLUSH_SECONDS = 0.25
-#: So many rows are counted at once. Whoever waits meanwhile waits for three milliseconds: of one connection's requests, one in so many. A
-#: row takes 4.5 µs then, where it takes 6.1 of half as many.
-_MANY_ROWS = 512
+#: So many rows are counted at once, at most. Whoever waits meanwhile waits for seven milliseconds: one request in so many of a connection.
+_MANY_ROWS = 2048
 #: Fewer, but more than these, are counted when so long has passed: before the thread would.
 _SOME_ROWS, _LOOP_SECONDS = 64, 0.2
-#: Notes of more bytes than this are counted at once by the request that brings them, so that memory stays bounded.
-_MOST_BYTES = 1 << 25
+#: Rows of one kind that are kept, and their bytes, at most: the request that finds no room counts them.
+_MOST_KEPT_ROWS, _MOST_KEPT_BYTES = 2 * _MANY_ROWS, 1 << 24
+_OK = 200
 
 
 class Recorder:
@@ -54,16 +55,19 @@ class Recorder:
         server = server_counts(folder / "counts", server_layout(routes))
         self._server = server.layout.split(server.row(self.slot))
         self._server["pid"][0], self._server["in_flight"][0] = os.getpid(), 0
-        self.costs = Costs(folder / "costs", self.slot)
+        self._costs = Costs(folder / "costs", self.slot)
         self._capture = Capture(folder / "captured", self.slot.number, capture_rows)
         self._routes = {route: place for place, route in enumerate(routes)}
         self._subjects: dict[str, dict[str, FloatArray]] = {}
-        self._predicted: deque[tuple[Subject, Batch, float]] = deque()
+        self._kept: dict[tuple[str, Hashable], tuple[Subject, Kept]] = {}
+        self._keeping = threading.Lock()  # for as long as it takes to copy
+        self._called: deque[tuple[Subject, int, float]] = deque()
         self._queued: deque[tuple[Subject, list[float]]] = deque()
         self._requested: dict[tuple[str, int], deque[float]] = defaultdict(deque)
+        self._answered: dict[tuple[str, str], deque[tuple[float, ...]]] = defaultdict(deque)
         self._begun: deque[None] = deque()  # a note for each, as all else here: a lock would wait while the thread counts
         self._in_flight = 0
-        self._bytes, self._rows, self._flushed_at = 0, 0, -math.inf
+        self._rows, self._flushed_at = 0, -math.inf
         self._recent: dict[str, Recent] = defaultdict(Recent)
         self._noted, self._counting, self._stop = threading.Event(), threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
@@ -80,12 +84,13 @@ class Recorder:
 
     def predicted(self, subject: Subject, batch: Batch, inference_seconds: float) -> None:
         """A variant has answered rows in one call."""
-        self._predicted.append((subject, batch, inference_seconds))
-        self.costs.called(subject.key)
-        self._bytes += batch.nbytes
+        self._called.append((subject, len(batch), inference_seconds))
         self._rows += len(batch)
-        if self._bytes > _MOST_BYTES:
+        if not self._keep(subject, batch):
             self.flush()
+            if not self._keep(subject, batch):  # more than is kept at all
+                with self._counting:
+                    self._count_rows(subject, batch)
         self._wake()
 
     def queued(self, subject: Subject, seconds: list[float]) -> None:
@@ -97,14 +102,21 @@ class Recorder:
         self._begun.append(None)
 
     def requested(self, route: str, code: int, seconds: float) -> None:
-        """A request is answered."""
+        """A request has ended that no model has answered."""
         self._requested[route, code].append(seconds)
+        self._wake()
+
+    def answered(
+        self, key: str, route: str, seconds: float, rows: int, reading: float, waiting: float, calling: float, writing: float
+    ) -> None:
+        """A request for so many rows is answered by the model of that key. The steps are in seconds, as all they took together is."""
+        self._answered[key, route].append((seconds, rows, reading, waiting, calling, writing))
         self._wake()
 
     def refused(self, subject: Subject, check: str, seconds: float = 0.0) -> None:
         """A request's data did not pass a check, which took so long to find out."""
-        self.costs.refused(subject.key, seconds)
         with self._counting:
+            self._costs.refused(subject.key, seconds)
             self._row(subject)["quality"][QUALITY_CHECKS.index(check)] += 1
 
     def rejected(self, reason: str) -> None:
@@ -130,12 +142,12 @@ class Recorder:
         """Count all notes."""
         with self._counting:
             self._noted.clear()
-            self._bytes, self._rows, self._flushed_at = 0, 0, time.monotonic()
-            for notes in _by_subject(take(self._predicted)):
-                self._count_predictions(notes)
+            self._rows, self._flushed_at = 0, time.monotonic()
+            for subject, batch in self._take_kept():
+                self._count_rows(subject, batch)
+            self._count_calls()
             self._count_waits()
             self._count_requests()
-            self.costs.count()
 
     def close(self) -> None:
         """Count what is left and stop."""
@@ -164,18 +176,37 @@ class Recorder:
             self._subjects[subject.key] = counts.layout.split(counts.row(self.slot))
         return self._subjects[subject.key]
 
-    def _count_predictions(self, notes: list[tuple[Subject, Batch, float]]) -> None:
-        subjects, batches, seconds = zip(*notes, strict=True)
-        subject, row = subjects[0], self._row(subjects[0])
-        together, taken = Batch.together(batches), subject.manifest.input
-        repeated = self._recent[subject.key].repeats(together.inputs, time.monotonic())
-        for block, counts in subject.reference.count(together, taken, repeated).items():
+    def _keep(self, subject: Subject, batch: Batch) -> bool:
+        """Keep the rows until they are counted; False if there is no room for them."""
+        key = subject.key, kind(batch)
+        with self._keeping:
+            if key not in self._kept:
+                self._kept[key] = subject, Kept(batch, _MOST_KEPT_ROWS, _MOST_KEPT_BYTES)
+            return self._kept[key][1].add(batch)
+
+    def _take_kept(self) -> list[tuple[Subject, Batch]]:
+        """All rows that are kept, those of each kind together. The memory of a kind of which none came is given back."""
+        with self._keeping:
+            taken = {key: (subject, kept.take()) for key, (subject, kept) in self._kept.items()}
+            self._kept = {key: self._kept[key] for key, (_, batch) in taken.items() if batch is not None}
+        return [(subject, batch) for subject, batch in taken.values() if batch is not None]
+
+    def _count_rows(self, subject: Subject, batch: Batch) -> None:
+        row, taken = self._row(subject), subject.manifest.input
+        repeated = self._recent[subject.key].repeats(batch.inputs, time.monotonic())
+        for block, counts in subject.reference.count(batch, taken, repeated).items():
             row[block] += counts
-        for check, failures in quality(together.inputs, taken, repeated).items():
+        for check, failures in quality(batch.inputs, taken, repeated).items():
             row["quality"][QUALITY_CHECKS.index(check)] += failures
-        self._capture.keep(subject.key, together)
-        observe(row, "inference", DURATION_BOUNDS, np.array(seconds))
-        observe(row, "batch", BATCH_BOUNDS, np.array(list(map(len, batches)), np.float64))
+        self._capture.keep(subject.key, batch)
+
+    def _count_calls(self) -> None:
+        for notes in _by_subject(take(self._called)):
+            subjects, rows, seconds = zip(*notes, strict=True)
+            row = self._row(subjects[0])
+            self._costs.called(subjects[0].key, len(notes))
+            observe(row, "inference", DURATION_BOUNDS, np.array(seconds))
+            observe(row, "batch", BATCH_BOUNDS, np.array(rows, np.float64))
 
     def _count_waits(self) -> None:
         for notes in _by_subject(take(self._queued)):
@@ -189,16 +220,20 @@ class Recorder:
     def _count_requests(self) -> None:
         ended = 0
         for (route, code), notes in list(self._requested.items()):
-            spent = np.array(take(notes))
-            ended += len(spent)
-            place = self._place(route)
-            self._server["requests"][place, _code_place(code)] += len(spent)
-            observe({name: self._server[name][place] for name in ("seconds", "seconds_sum")}, "seconds", DURATION_BOUNDS, spent)
+            ended += self._count_durations(route, code, take(notes))
+        for (key, route), steps in list(self._answered.items()):
+            if noted := take(steps):
+                seconds, *took = zip(*noted, strict=True)
+                ended += self._count_durations(route, _OK, seconds)
+                self._costs.answered(key, *took)
         self._in_flight += len(take(self._begun)) - ended  # after the others: none ends before it began
         self._server["in_flight"][0] = self._in_flight
 
-    def _place(self, route: str) -> int:
-        return self._routes.get(route, len(self._routes) - 1)
+    def _count_durations(self, route: str, code: int, seconds: Sequence[float]) -> int:
+        place = self._routes.get(route, len(self._routes) - 1)
+        self._server["requests"][place, _code_place(code)] += len(seconds)
+        observe({name: self._server[name][place] for name in ("seconds", "seconds_sum")}, "seconds", DURATION_BOUNDS, np.array(seconds))
+        return len(seconds)
 
 
 def _by_subject(notes: list[Note]) -> Iterable[list[Note]]:

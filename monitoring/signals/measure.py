@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,27 +37,6 @@ class Batch:
     def nbytes(self) -> int:
         placed = 0 if self.places is None else self.places.nbytes
         return self.inputs.nbytes + self.outputs.nbytes + self.embeddings.nbytes + placed
-
-    @classmethod
-    def together(cls, batches: Sequence[Batch]) -> Batch:
-        """All rows of the batches, one after the other."""
-        if len(batches) == 1:
-            return batches[0]
-        placed = [batch.places for batch in batches if batch.places is not None]
-        return cls(
-            _together([batch.inputs for batch in batches]),
-            _together([batch.outputs for batch in batches]),
-            _together([batch.embeddings for batch in batches]),
-            _together(placed) if len(placed) == len(batches) else None,
-        )
-
-
-def _together(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    """Parts of rows (n, …) one after the other. Of hundreds of single rows their bytes are joined in a third of the time."""
-    first, pieces = parts[0], cast(list[bytes], parts)  # an array is a buffer, as the type of `join` does not know
-    if all(part.dtype == first.dtype and part.flags.c_contiguous for part in parts):
-        return np.frombuffer(b"".join(pieces), first.dtype).reshape(-1, *first.shape[1:])
-    return np.concatenate(parts)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from monitoring.signals.measure import Batch
 from monitoring.subject import Subject
 from tests.live_server import wait_for
 
-MANY, SOME = 512, 64
+MANY, SOME = 2048, 64
 
 
 @pytest.fixture
