@@ -46,11 +46,12 @@ class Classes:
     name = "class"
 
     def signals(self, outputs: FloatArray) -> dict[str, FloatArray]:
-        logs = np.log(outputs, out=np.zeros_like(outputs), where=outputs > 0)
+        columns = np.ascontiguousarray(outputs.T)  # a row a class: over classes that is several times as fast
+        logs = np.log(np.maximum(columns, np.finfo(columns.dtype).tiny))
         return {
             "class": outputs.argmax(axis=1).astype(np.float64),
-            "confidence": outputs.max(axis=1),
-            "entropy": np.abs(-(outputs * logs).sum(axis=1)),
+            "confidence": columns.max(axis=0),
+            "entropy": np.abs((columns * logs).sum(axis=0)),
         }
 
     def groups(self, outputs: FloatArray) -> IntArray:

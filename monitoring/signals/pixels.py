@@ -32,31 +32,39 @@ def pixel_statistics(images: NDArray[Any], lowest: float, highest: float) -> dic
     >>> {name: float(value[0]) for name, value in pixel_statistics(one, 0, 255).items()}
     {'mean': 0.25, 'spread': 0.4330126941204071, 'ink': 0.25, 'edges': 0.5, 'centroid_x': 1.0, 'centroid_y': 0.0, 'saturation': 1.0}
     """
-    rows = max(1, _AT_ONCE // math.prod(images.shape[1:]))
-    with np.errstate(over="ignore", invalid="ignore"):  # values far out of the range end in the outermost bins, whatever they give here
-        parts = [_statistics(images[start : start + rows], lowest, highest) for start in range(0, max(1, len(images)), rows)]
-    return parts[0] if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _statistics(images: NDArray[Any], lowest: float, highest: float) -> dict[str, FloatArray]:
-    count, height, width, channels = images.shape
+    count, height, width, _ = images.shape
     span, pixels = float(np.float32(highest - lowest)), height * width
+    sums = np.empty((7, count), np.float32)
+    rows = max(1, math.ceil(count / max(1, math.ceil(images.size / _AT_ONCE))))
+    with np.errstate(over="ignore", invalid="ignore"):  # values far out of the range end in the outermost bins, whatever they give here
+        for start in range(0, count, rows):
+            sums[:, start : start + rows] = _sums(images[start : start + rows], lowest, span)
+        total, squares, across, down, steps, bright, ends = sums
+        mean = total / pixels
+        return {
+            "mean": mean / span,
+            "spread": np.sqrt(np.maximum(squares / pixels - mean**2, 0)) / span,
+            "ink": bright.astype(np.float64) / pixels,
+            "edges": steps / span,
+            "centroid_x": _centre(across, total),
+            "centroid_y": _centre(down, total),
+            "saturation": ends.astype(np.float64) / pixels,
+        }
+
+
+def _sums(images: NDArray[Any], lowest: float, span: float) -> tuple[FloatArray, ...]:
+    """Of the pixels of each image (n,): they themselves, their squares, they times their places across and down, the steps between
+    neighbours (their mean), how many are brighter than half, and how many are at either end.
+    """
+    count, height, width, channels = images.shape
     grey = images.astype(np.float32, copy=False).mean(axis=3) if channels > 1 else images
-    values = np.ascontiguousarray(grey).reshape(count, pixels)
+    values = np.ascontiguousarray(grey).reshape(count, height * width)
     rows = values.astype(np.float32, copy=False)
     rows = rows - np.float32(lowest) if lowest else rows
     shown = values if values.dtype == np.uint8 and not lowest else rows  # bytes are compared in a quarter of the time
     total, across, down = (rows @ _moments(height, width)).T
-    mean = total / pixels
-    return {
-        "mean": mean / span,
-        "spread": np.sqrt(np.maximum(np.vecdot(rows, rows) / pixels - mean**2, 0)) / span,
-        "ink": _counts(_above(shown, span / 2)) / pixels,
-        "edges": _steps(shown, height, width) / span,
-        "centroid_x": _centre(across, total),
-        "centroid_y": _centre(down, total),
-        "saturation": _counts(_below(shown, span * _SATURATED) | _above(shown, span * (1 - _SATURATED))) / pixels,
-    }
+    ends = _counts(_below(shown, span * _SATURATED) | _above(shown, span * (1 - _SATURATED)))
+    return total, np.vecdot(rows, rows), across, down, _steps(shown, height, width), _counts(_above(shown, span / 2)), ends
 
 
 @functools.cache
