@@ -1,13 +1,15 @@
-"""New connections, shared out evenly, so that no worker is idle while another has them all.
+"""Connections, shared out evenly, so that no worker is idle while another has them all.
 
 The event loop would take whatever waits at once. A client that opens its eight connections together then has one worker for all of
-them now and then, for as long as they live, and half of the throughput on two processors.
+them now and then, for as long as they live, and half of the throughput on two processors. What came while a worker was not there yet,
+or had not heard yet that its last connections are closed, is shared out later: who has too many ends some with an answer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import socket
 import ssl
@@ -15,7 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import uvloop
+from numpy.typing import NDArray
 
 from monitoring.counts.layout import Layout
 from monitoring.counts.shared_counts import SharedCounts, Slot, alive
@@ -36,6 +40,7 @@ class Shares:
     def __init__(self, folder: Path, slot: Slot) -> None:
         counts = SharedCounts(folder / f"connections.{_LAYOUT.fingerprint}.counts", _LAYOUT)
         (self._pids, self._connections), self._mine = counts.rows.T, slot.number
+        self._too_many = 0
         self.close()  # whoever had this slot before may have been killed
 
     def open(self) -> None:
@@ -53,6 +58,25 @@ class Shares:
         mine = self._connections[self._mine]
         fewer = (self._connections < mine - mine // _SLACK) & (self._pids > 0)
         return bool(fewer.any() and alive({"pid": self._pids[fewer]}).any())
+
+    def compare(self) -> None:
+        """How many more than its share this worker has: an eighth more is no matter. For every second or so."""
+        mine, taking = self._connections[self._mine], self._pids > 0
+        if not taking.any() or mine - self._share(taking) <= mine // _SLACK:
+            self._too_many = 0
+            return
+        taking[taking] = alive({"pid": self._pids[taking]})  # those that were killed are no place to go to
+        self._too_many = max(0, int(mine) - self._share(taking))
+
+    def gives_away(self) -> bool:
+        """Whether one connection is to be ended now, so that its client comes again and another worker takes it."""
+        if self._too_many <= 0:
+            return False
+        self._too_many -= 1
+        return True
+
+    def _share(self, workers: NDArray[np.bool_]) -> int:
+        return math.ceil(self._connections[workers].mean())
 
     def close(self) -> None:
         """This worker takes no more."""

@@ -94,7 +94,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         self._answering = False
         if self._closed:
             return
-        keeps = self.worker.alive and self._keepalive
+        keeps = self.worker.alive and self._keepalive and (self._after or not self.worker.asgi.shares.gives_away())
         length, end = b"content-length: %d\r\n" % len(reply.body), b"\r\n" if keeps else b"Connection: close\r\n\r\n"
         head = _head(reply.status, reply.headers), own, length, _CACHED_SERVER_HEADER, _get_cached_date_header(), end
         self._response_buffer = b"".join(head)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import json
 import os
 import resource
 import signal
@@ -100,6 +102,60 @@ def test_what_a_worker_that_stands_still_does_not_take_the_other_one_takes(two: 
             assert time.monotonic() - began < 5
     finally:
         os.kill(stopped, signal.SIGCONT)
+
+
+def test_a_worker_that_has_too_many_gives_some_away(two: LiveServer) -> None:
+    """As after a start or the end of a worker, when there was nobody else to take them."""
+    wait_for(lambda: sum(connections(two)) == 0)
+    stopped, _ = two.worker_pids()
+    os.kill(stopped, signal.SIGSTOP)
+    clients = [http.client.HTTPConnection("127.0.0.1", _port(two), timeout=10) for _ in range(8)]
+    try:
+        try:
+            for client in clients:
+                client.connect()
+            wait_for(lambda: connections(two) == [0, 8])
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+        until = time.monotonic() + 20
+        while connections(two) != [4, 4] and time.monotonic() < until:
+            assert all(map(_predicts, clients))  # which connect again by themselves where an answer says that the connection ends
+        assert connections(two) == [4, 4]
+        before = [client.sock for client in clients]
+        time.sleep(2.5)  # workers compare every second
+        assert all(map(_predicts, clients))
+        assert [client.sock for client in clients] == before
+    finally:
+        for client in clients:
+            client.close()
+
+
+def _predicts(client: http.client.HTTPConnection) -> bool:
+    client.request("POST", "/predict", json.dumps({"instances": [[0] * 64]}))
+    response = client.getresponse()
+    return (response.status, bool(response.read())) == (200, True)
+
+
+def test_what_is_given_away_is_what_is_above_the_share(tmp_path: Path) -> None:
+    slots = [claim_slot(tmp_path / "slots") for _ in range(2)]
+    mine, other = (Shares(tmp_path, slot) for slot in slots)
+    mine.open()
+    mine.add(8)
+    mine.compare()
+    assert not mine.gives_away()  # to nobody
+    other.open()
+    mine.compare()
+    assert [mine.gives_away() for _ in range(6)] == [True] * 4 + [False] * 2
+    other.add(7)
+    mine.compare()
+    assert not mine.gives_away()
+    other.compare()
+    assert not other.gives_away()
+    other.close()
+    mine.compare()
+    assert not mine.gives_away()
+    for slot in slots:
+        slot.lock.close()
 
 
 def test_connections_that_break_are_no_longer_counted(shelf: Path, tmp_path: Path) -> None:
