@@ -29,6 +29,8 @@ _LEFT_SECONDS = 0.005
 _SLACK = 8
 #: How long nothing is taken after there was no room for a connection, as when too many files are open.
 _PAUSE_SECONDS = 0.5
+#: How often a worker looks whether it has too many.
+_COMPARE_SECONDS = 0.2
 #: Of each worker: its process while it takes connections, else 0, and how many it has.
 _LAYOUT = Layout({"pid": (1,), "connections": (1,)})
 _log = logging.getLogger("veleta.accepting")
@@ -60,7 +62,7 @@ class Shares:
         return bool(fewer.any() and alive({"pid": self._pids[fewer]}).any())
 
     def compare(self) -> None:
-        """How many more than its share this worker has: an eighth more is no matter. For every second or so."""
+        """How many more than its share this worker has: an eighth more is no matter."""
         mine, taking = self._connections[self._mine], self._pids > 0
         if not taking.any() or mine - self._share(taking) <= mine // _SLACK:
             self._too_many = 0
@@ -76,7 +78,7 @@ class Shares:
         return True
 
     def _share(self, workers: NDArray[np.bool_]) -> int:
-        return math.ceil(self._connections[workers].mean())
+        return math.ceil(float(self._connections[workers].mean()))
 
     def close(self) -> None:
         """This worker takes no more."""
@@ -112,10 +114,12 @@ class Listener:
         sock.setblocking(False)
         shares.open()
         self._listen()
+        self._compare()
 
     def close(self) -> None:
         """Take no more."""
         self._shares.close()
+        self._comparing.cancel()
         if self._pause:
             self._pause.cancel()
         self._loop.remove_reader(self._sock)
@@ -125,6 +129,10 @@ class Listener:
         """Until those that were taken are open."""
         if self._opening:
             await asyncio.wait(self._opening)
+
+    def _compare(self) -> None:
+        self._shares.compare()
+        self._comparing = self._loop.call_later(_COMPARE_SECONDS, self._compare)
 
     def _listen(self) -> None:
         self._pause = None

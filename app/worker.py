@@ -45,7 +45,6 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
     def notify(self) -> None:
         """Called every second by the event loop. Once it is not, the master replaces this worker; a call beside the loop is found here."""
         super().notify()
-        self.asgi.shares.compare()
         self.asgi.end_if_hanging()
 
     def handle_exit_signal(self) -> None:

@@ -6,7 +6,6 @@ own is free again for the next one, and all rows lie together when they are coun
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -20,19 +19,26 @@ class Kept:
 
     def __init__(self, like: Batch, most_rows: int, most_bytes: int) -> None:
         """For so many rows, or as many as the bytes allow. What is not filled is never touched, so it costs nothing."""
-        capacity = max(1, min(most_rows, most_bytes * len(like) // like.nbytes))
-        self._filling, self._spare = (
-            {name: np.empty((capacity, *part.shape[1:]), part.dtype) for name, part in _parts(like).items()} for _ in range(2)
-        )
-        self._capacity, self._rows = capacity, 0
+        self._capacity, self._rows = max(1, min(most_rows, most_bytes * len(like) // like.nbytes)), 0
+        self._filling, self._spare = self._memory(like), self._memory(like)
+
+    def is_for(self, batch: Batch) -> bool:
+        """Whether these are rows of that kind: some come as bytes, others as numbers."""
+        inputs, kept = batch.inputs, self._filling
+        alike = inputs.dtype == kept.inputs.dtype and inputs.shape[1:] == kept.inputs.shape[1:]
+        return alike and (batch.places is None) is (kept.places is None)
 
     def add(self, batch: Batch) -> bool:
         """Copy the batch behind the others; False if there is no room for it."""
-        end = self._rows + len(batch)
+        start, filling = self._rows, self._filling
+        end = start + len(batch.outputs)
         if end > self._capacity:
             return False
-        for name, part in _parts(batch).items():
-            self._filling[name][self._rows : end] = part
+        filling.inputs[start:end] = batch.inputs
+        filling.outputs[start:end] = batch.outputs
+        filling.embeddings[start:end] = batch.embeddings
+        if filling.places is not None:
+            filling.places[start:end] = batch.places
         self._rows = end
         return True
 
@@ -40,16 +46,13 @@ class Kept:
         """All rows, which stay as they are until the next are taken; None if there are none."""
         if not self._rows:
             return None
-        taken = Batch(**{name: part[: self._rows] for name, part in self._filling.items()})
-        self._filling, self._spare, self._rows = self._spare, self._filling, 0
-        return taken
+        taken, rows = self._filling, slice(self._rows)
+        self._filling, self._spare, self._rows = self._spare, taken, 0
+        places = None if taken.places is None else taken.places[rows]
+        return Batch(taken.inputs[rows], taken.outputs[rows], taken.embeddings[rows], places)
 
+    def _memory(self, like: Batch) -> Batch:
+        def room(part: NDArray[Any]) -> NDArray[Any]:
+            return np.empty((self._capacity, *part.shape[1:]), part.dtype)
 
-def kind(batch: Batch) -> Hashable:
-    """What rows have in common that are kept together: some come as bytes, others as numbers."""
-    return tuple([(name, part.dtype.num, part.shape[1:]) for name, part in _parts(batch).items()])
-
-
-def _parts(batch: Batch) -> dict[str, NDArray[Any]]:
-    parts = {"inputs": batch.inputs, "outputs": batch.outputs, "embeddings": batch.embeddings, "places": batch.places}
-    return {name: part for name, part in parts.items() if part is not None}
+        return Batch(room(like.inputs), room(like.outputs), room(like.embeddings), None if like.places is None else room(like.places))

@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -25,7 +25,7 @@ import numpy as np
 from monitoring.arrays import FloatArray
 from monitoring.counts.capture import Capture
 from monitoring.counts.costs import Costs
-from monitoring.counts.kept import Kept, kind
+from monitoring.counts.kept import Kept
 from monitoring.counts.layout import BATCH_BOUNDS, CODES, DURATION_BOUNDS, FEEDBACK_RESULTS, REJECTIONS, observe, server_layout
 from monitoring.counts.notes import take
 from monitoring.counts.shared_counts import claim_slot, server_counts, subject_counts
@@ -59,7 +59,7 @@ class Recorder:
         self._capture = Capture(folder / "captured", self.slot.number, capture_rows)
         self._routes = {route: place for place, route in enumerate(routes)}
         self._subjects: dict[str, dict[str, FloatArray]] = {}
-        self._kept: dict[tuple[str, Hashable], tuple[Subject, Kept]] = {}
+        self._kept: dict[str, list[tuple[Subject, Kept]]] = defaultdict(list)
         self._keeping = threading.Lock()  # for as long as it takes to copy
         self._called: deque[tuple[Subject, int, float]] = deque()
         self._queued: deque[tuple[Subject, list[float]]] = deque()
@@ -178,18 +178,23 @@ class Recorder:
 
     def _keep(self, subject: Subject, batch: Batch) -> bool:
         """Keep the rows until they are counted; False if there is no room for them."""
-        key = subject.key, kind(batch)
         with self._keeping:
-            if key not in self._kept:
-                self._kept[key] = subject, Kept(batch, _MOST_KEPT_ROWS, _MOST_KEPT_BYTES)
-            return self._kept[key][1].add(batch)
+            known = self._kept[subject.key]
+            for _, kept in known:
+                if kept.is_for(batch):
+                    return kept.add(batch)
+            known.append((subject, Kept(batch, _MOST_KEPT_ROWS, _MOST_KEPT_BYTES)))
+            return known[-1][1].add(batch)
 
     def _take_kept(self) -> list[tuple[Subject, Batch]]:
         """All rows that are kept, those of each kind together. The memory of a kind of which none came is given back."""
+        taken = []
         with self._keeping:
-            taken = {key: (subject, kept.take()) for key, (subject, kept) in self._kept.items()}
-            self._kept = {key: self._kept[key] for key, (_, batch) in taken.items() if batch is not None}
-        return [(subject, batch) for subject, batch in taken.values() if batch is not None]
+            for key, known in list(self._kept.items()):
+                found = [(subject, kept, rows) for subject, kept in known if (rows := kept.take()) is not None]
+                taken += [(subject, rows) for subject, _, rows in found]
+                self._kept[key] = [(subject, kept) for subject, kept, _ in found]
+        return taken
 
     def _count_rows(self, subject: Subject, batch: Batch) -> None:
         row, taken = self._row(subject), subject.manifest.input
