@@ -18,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from app.errors import NotReady
 from app.hanging import Calls
+from app.predictor import MOST_ROWS
 from models.store import Store
 from tests import small_models
 from tests.live_server import LiveServer, running, samples, total, wait_for
@@ -168,7 +169,7 @@ def test_a_model_that_hangs_beside_the_loop_is_told_by_health_and_then_the_worke
         counters, (before,) = Counters(server), server.worker_pids()
         for _ in range(10):
             assert predict(server, images(digits8, 1)).status_code == 200
-        ask_and_forget(server, images(digits8, 40, HANGS))
+        ask_and_forget(server, images(digits8, MOST_ROWS + 1, HANGS))  # more than the loop calls itself
 
         said = wait_for(lambda: requests.get(server.url + "/readyz", timeout=5).json().get("error"), HANG_SECONDS)
         assert said.startswith("digits8/1/int8 has not answered for ")
