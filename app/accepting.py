@@ -42,7 +42,7 @@ class Shares:
     def __init__(self, folder: Path, slot: Slot) -> None:
         counts = SharedCounts(folder / f"connections.{_LAYOUT.fingerprint}.counts", _LAYOUT)
         (self._pids, self._connections), self._mine = counts.rows.T, slot.number
-        self._too_many = 0
+        self._too_many = self._above_before = 0
         self.close()  # whoever had this slot before may have been killed
 
     def open(self) -> None:
@@ -62,20 +62,25 @@ class Shares:
         return bool(fewer.any() and alive({"pid": self._pids[fewer]}).any())
 
     def compare(self) -> None:
-        """How many more than its share this worker has: an eighth more is no matter."""
-        mine, taking = self._connections[self._mine], self._pids > 0
-        if not taking.any() or mine - self._share(taking) <= mine // _SLACK:
-            self._too_many = 0
-            return
-        taking[taking] = alive({"pid": self._pids[taking]})  # those that were killed are no place to go to
-        self._too_many = max(0, int(mine) - self._share(taking))
+        """Look how many more than its share this worker has, one or an eighth aside. What it had the last time as well, it gives away."""
+        above = self._above_share()
+        self._too_many, self._above_before = min(above, self._above_before), above
 
     def gives_away(self) -> bool:
         """Whether one connection is to be ended now, so that its client comes again and another worker takes it."""
-        if self._too_many <= 0:
+        if not self._too_many:
             return False
-        self._too_many -= 1
-        return True
+        self._too_many = min(self._too_many, self._above_share())
+        if gives := self._too_many > 0:
+            self._too_many -= 1
+        return gives
+
+    def _above_share(self) -> int:
+        mine, taking = self._connections[self._mine], self._pids > 0
+        if not taking.any() or mine - self._share(taking) <= max(1, mine // _SLACK):
+            return 0
+        taking[taking] = alive({"pid": self._pids[taking]})  # those that were killed are no place to go to
+        return max(0, int(mine) - self._share(taking))
 
     def _share(self, workers: NDArray[np.bool_]) -> int:
         return math.ceil(float(self._connections[workers].mean()))

@@ -136,24 +136,35 @@ def _predicts(client: http.client.HTTPConnection) -> bool:
     return (response.status, bool(response.read())) == (200, True)
 
 
-def test_what_is_given_away_is_what_is_above_the_share(tmp_path: Path) -> None:
+def test_what_is_given_away_is_what_stays_above_the_share(tmp_path: Path) -> None:
     slots = [claim_slot(tmp_path / "slots") for _ in range(2)]
     mine, other = (Shares(tmp_path, slot) for slot in slots)
+
+    def given(shares: Shares, times: int = 6) -> int:
+        return sum(shares.gives_away() for _ in range(times))
+
     mine.open()
     mine.add(8)
     mine.compare()
-    assert not mine.gives_away()  # to nobody
+    mine.compare()
+    assert given(mine) == 0  # there is nobody else
     other.open()
     mine.compare()
-    assert [mine.gives_away() for _ in range(6)] == [True] * 4 + [False] * 2
+    assert given(mine) == 0  # it may be closed already and not known yet
+    mine.compare()
+    assert given(mine) == 4
+    mine.compare()
+    mine.add(-8)
+    assert given(mine) == 0
+    mine.add(3)  # one of three is not worth it
+    for shares in (mine, other, mine, other):
+        shares.compare()
+    assert given(mine) == 0
+    mine.add(5)
     other.add(7)
-    mine.compare()
-    assert not mine.gives_away()
-    other.compare()
-    assert not other.gives_away()
-    other.close()
-    mine.compare()
-    assert not mine.gives_away()
+    for shares in (mine, other, mine, other):
+        shares.compare()
+    assert given(mine) == given(other) == 0
     for slot in slots:
         slot.lock.close()
 
