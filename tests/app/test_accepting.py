@@ -118,9 +118,9 @@ def test_a_worker_that_has_too_many_gives_some_away(two: LiveServer) -> None:
         finally:
             os.kill(stopped, signal.SIGCONT)
         until = time.monotonic() + 20
-        while connections(two) != [4, 4] and time.monotonic() < until:
+        while min(connections(two)) < 3 and time.monotonic() < until:  # one above the share is not worth it
             assert all(map(_predicts, clients))  # which connect again by themselves where an answer says that the connection ends
-        assert connections(two) == [4, 4]
+        assert connections(two) in ([3, 5], [4, 4])
         before = [client.sock for client in clients]
         time.sleep(1)  # workers compare five times
         assert all(map(_predicts, clients))
