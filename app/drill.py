@@ -23,7 +23,7 @@ from monitoring.reference import read_samples
 from monitoring.signals import shifts
 from monitoring.signals.measure import Batch
 from monitoring.subject import Subject
-from monitoring.track import Track, predictions
+from monitoring.track import Track
 from monitoring.watch import Memory
 
 #: Where the traffic seen is looked for, the latest first.
@@ -71,7 +71,7 @@ def traffic_seen(subject: Subject, state: Path, now: float) -> Seen:
     if track := _track(state / "watch.safetensors", subject):
         watched = max(1.0, now - float(track.history.times[0]))
         for window, seconds in _WINDOWS.items():
-            if rows := predictions(subject, track.increase(now, seconds)[0]):
+            if rows := subject.watched(track.increase(now, seconds)[0]):
                 clump = float(track.vigil.evidence.overdispersion.mean())
                 return Seen(Traffic(rows / min(seconds, watched), clump), f"seen in {window}")
     raise DrillError(

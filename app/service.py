@@ -116,7 +116,7 @@ def build(settings: Settings) -> Service:
     given = settings.secret.encode()
     seal = Seal(secret.check(given, "VELETA_SECRET") if given else secret.read_or_make(settings.secret_path))
     log, subjects = LabelLog(settings.events_file), Subjects(store)
-    recorder = Recorder(folder, ROUTES, settings.capture_rows)
+    recorder = Recorder(folder, ROUTES, settings.capture_rows, settings.watch_limit)
     calls = Calls(settings.hang_seconds)
     served = Served(
         store,

@@ -40,6 +40,7 @@ class Settings:
     tick_seconds: float = _setting(5.0, "time between two ticks of the watch", 0.05, 3600)
     days_between_false_alarms: float = _setting(30.0, "drift alarms: at most one false one in so many days, in the mean", 0.001, 36500)
     capture_rows: int = _setting(0, "inputs that each worker keeps on disk, its last ones, for incidents to show; 0: none", 0, 100_000)
+    watch_limit: float = _setting(500.0, "rows per second of each model that a worker watches in the long run; 0: all", 0, 1e9)
     label_days: float = _setting(30.0, "days after which a label for a prediction is too late", 0.0001, 3650)
     reload_seconds: float = _setting(1.0, "time between two looks for a new live version", 0.05, 3600)
     grace_seconds: int = _setting(30, "time to finish accepted requests on a stop", 1, 3600)

@@ -119,6 +119,11 @@ class Reference:
             counts["estimates"] = self.calibration.count(batch.outputs)
         return counts
 
+    def count_answers(self, outputs: FloatArray) -> IntArray:
+        """What rows that are not watched add to the counts, (bins of the first signal,): only what was answered."""
+        answered = self.fitted.answered
+        return bin_counts(answered.signals(outputs)[answered.name], self.profiles[answered.name].edges)
+
     @cached_property
     def _bins(self) -> Bins:
         return Bins([profile.edges for profile in self.profiles.values()])

@@ -50,6 +50,16 @@ class Subject:
             return Regression(metrics.get("mae"), reference.residuals)
         return Classification(self.manifest.classes, metrics.get("accuracy"), reference.calibration)
 
+    def answered(self, counts: FloatArray) -> FloatArray:
+        """Rows answered, by the bins of what was answered (bins,)."""
+        parts = self.layout.split(counts)
+        rows: FloatArray = self.reference.answers(parts["signals"]) + parts["passed"]
+        return rows
+
+    def watched(self, counts: FloatArray) -> float:
+        """How many of them are watched: all, unless there are too many for that."""
+        return float(self.reference.answers(self.layout.split(counts)["signals"]).sum())
+
     def estimated(self, counts: FloatArray) -> Estimate | None:
         """How right the answers are that `counts` are of, without labels; None where that cannot be told."""
         parts = self.layout.split(counts)

@@ -103,4 +103,4 @@ def _within(arrays: Arrays, prefix: str) -> Arrays:
 
 def predictions(subject: Subject, counts: FloatArray) -> float:
     """Rows answered."""
-    return float(subject.reference.answers(subject.layout.split(counts)["signals"]).sum())
+    return float(subject.answered(counts).sum())

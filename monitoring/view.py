@@ -50,12 +50,14 @@ class ColumnShares:
 class Window:
     """What is known of the last `seconds`. None is "not enough data", never 0.
 
+    `watched` are the predictions that drift, data quality and the estimates of accuracy speak of.
     `labels` and `label_delay` are about the labels that arrived in the window, whenever their predictions were made; `coverage` about the
     predictions made in it, as far as they have labels by now; `scores` are those of the task.
     """
 
     seconds: float
     predictions: int
+    watched: int
     labels: int
     coverage: float | None
     label_delay: Delay | None
@@ -81,6 +83,7 @@ def _window(subject: Subject, track: Track, now: float, seconds: float) -> Windo
     return Window(
         seconds,
         round(predictions(subject, counts)),
+        round(subject.watched(counts)),
         round(labelled_rows(parts)),
         track.cohorts.coverage(now, seconds),
         delay(DELAY_BOUNDS, parts["delay"], float(parts["delay_sum"][0])),
@@ -124,7 +127,7 @@ def _embedding(reference: Reference, waves: Any) -> Drift:
 def monitor(subject: Subject, track: Track, promise: Promise, now: float) -> dict[str, Any]:
     """The JSON of /monitor for one subject."""
     shown = windows(subject, track, now)
-    answered = subject.task.answers(subject.reference.answers(subject.layout.split(track.counts)["signals"]))
+    answered = subject.task.answers(subject.answered(track.counts))
     labels = subject.task.label_layout.split(track.labels)
     return {
         "model": subject.manifest.name,

@@ -89,6 +89,7 @@ OWN: dict[str, Schema] = {
         {
             "seconds": NUMBER,
             "predictions": WHOLE,
+            "watched": {"type": "integer", "description": "How many of them drift, data quality and the estimates of accuracy speak of."},
             "labels": WHOLE,
             "coverage": {"type": ["number", "null"], "description": "Share of the predictions made that have a label by now."},
             "label_delay": _known("Of the labels that arrived: mean_seconds, median_seconds, p90_seconds."),
@@ -104,7 +105,7 @@ OWN: dict[str, Schema] = {
             "errors": _known(f"Of the labels that arrived: {_ERRORS}"),
             "errors_by_prediction_time": _known(f"Of the predictions made, as far as they have labels by now: {_ERRORS}"),
         },
-        ("seconds", "predictions", "labels", "coverage", "label_delay", "columns"),
+        ("seconds", "predictions", "watched", "labels", "coverage", "label_delay", "columns"),
         "What is known of the last so many seconds, of classes from `accuracy` to `estimated`, of values the `errors`. null is not enough "
         "data.",
     ),

@@ -36,9 +36,10 @@ const showRightness = ({ labels, accuracy, errors }) => {
 };
 
 export const showAccuracy = (window) => {
-  const { predictions, labels, coverage } = window;
+  const { predictions, watched, labels, coverage } = window;
   showRightness(window);
   setFigure(byId("predictions"), count(predictions));
+  byId("predictions").title = watched < predictions ? `${count(watched)} of them, by chance, are watched for drift` : "";
   setFigure(byId("labels"), count(labels));
   setFigure(byId("coverage"), coverage === null ? "–" : percent(coverage));
 };

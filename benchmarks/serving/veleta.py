@@ -6,7 +6,7 @@ import contextlib
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -118,7 +118,7 @@ def manners(model: Model, plan: Plan, capacity: float, say: Callable[[str], None
     """`capacity` is what it bears, in requests of 32 raw rows per second."""
     sent = posts(model)
     say("monitoring on and off, in turns")
-    watching = _watching(model, sent["binary_1"], plan)
+    watching = _watching(model, sent, plan)
     with running(model) as server:
         say("one connection, and 256")
         wrk(server.port, sent["binary_1"], 1, plan.warm_up)
@@ -142,22 +142,24 @@ def _start_seconds(model: Model) -> float:
         return server.start_seconds
 
 
-def _watching(model: Model, post: Post, plan: Plan) -> Watching:
+def _watching(model: Model, sent: Mapping[str, Post], plan: Plan) -> Watching:
     """Both servers are asked in short turns, so that the machine's drift falls on both, and are started anew now and then."""
-    starts = [_pairs(model, post, plan) for _ in range(plan.watched_starts)]
+    starts = [_pairs(model, sent, plan) for _ in range(plan.watched_starts)]
     fewer = Share.of([[1 - of.per_second / without.per_second for of, without in pairs] for pairs in starts])
     core = Share.of([[1 - without.core_us / of.core_us for of, without in pairs] for pairs in starts])
     with_it, without_it = (mean([pair[side] for pairs in starts for pair in pairs]).core_us for side in (0, 1))
     return Watching(fewer, core, with_it, without_it)
 
 
-def _pairs(model: Model, post: Post, plan: Plan) -> list[tuple[Load, Load]]:
-    """Turns of two servers that have just started: with monitoring and without."""
+def _pairs(model: Model, sent: Mapping[str, Post], plan: Plan) -> list[tuple[Load, Load]]:
+    """Turns of two servers that have just started: with monitoring and without. The burst that is watched whole is over by then."""
     with running(model) as watched, running(model, _UNWATCHED) as unwatched:
+        for server in (watched, unwatched):
+            wrk(server.port, sent["binary_32"], 8, plan.warm_up)
         found: dict[int, list[Load]] = {watched.pid: [], unwatched.pid: []}
         for number in range(-1, plan.pairs):
             for server in (watched, unwatched) if number % 2 else (unwatched, watched):
-                found[server.pid].append(cells.weighed(server, post, 32, plan.watched, _COUNTED_SECONDS))
+                found[server.pid].append(cells.weighed(server, sent["binary_1"], 32, plan.watched, _COUNTED_SECONDS))
         return list(zip(found[watched.pid], found[unwatched.pid], strict=True))[1:]  # the first ones warm up
 
 

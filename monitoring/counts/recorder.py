@@ -15,7 +15,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +28,7 @@ from monitoring.counts.costs import Costs
 from monitoring.counts.kept import Kept
 from monitoring.counts.layout import BATCH_BOUNDS, CODES, DURATION_BOUNDS, FEEDBACK_RESULTS, REJECTIONS, observe, server_layout
 from monitoring.counts.notes import take
+from monitoring.counts.sampling import Sampling
 from monitoring.counts.shared_counts import claim_slot, server_counts, subject_counts
 from monitoring.signals.duplicates import Recent
 from monitoring.signals.measure import QUALITY_CHECKS, Batch, quality
@@ -49,7 +50,7 @@ _OK = 200
 class Recorder:
     """The notes of one worker process. Made after the fork."""
 
-    def __init__(self, folder: Path, routes: tuple[str, ...], capture_rows: int = 0) -> None:
+    def __init__(self, folder: Path, routes: tuple[str, ...], capture_rows: int = 0, watch_limit: float = 0) -> None:
         self._folder = folder
         self.slot = claim_slot(folder / "slots")
         server = server_counts(folder / "counts", server_layout(routes))
@@ -61,6 +62,8 @@ class Recorder:
         self._subjects: dict[str, dict[str, FloatArray]] = {}
         self._kept: dict[str, list[tuple[Subject, Kept]]] = defaultdict(list)
         self._keeping = threading.Lock()  # for as long as it takes to copy
+        self._sampling: dict[str, Sampling] = defaultdict(partial(Sampling, watch_limit, np.random.default_rng()))
+        self._passed: deque[tuple[Subject, FloatArray]] = deque()
         self._called: deque[tuple[Subject, int, float]] = deque()
         self._queued: deque[tuple[Subject, list[float]]] = deque()
         self._requested: dict[tuple[str, int], deque[float]] = defaultdict(deque)
@@ -85,6 +88,10 @@ class Recorder:
     def predicted(self, subject: Subject, batch: Batch, inference_seconds: float) -> None:
         """A variant has answered rows in one call."""
         self._called.append((subject, len(batch), inference_seconds))
+        if not self._takes(subject, batch):
+            self._passed.append((subject, batch.outputs))
+            self._wake()
+            return
         self._rows += len(batch)
         if not self._keep(subject, batch):
             self.flush()
@@ -145,6 +152,7 @@ class Recorder:
             self._rows, self._flushed_at = 0, time.monotonic()
             for subject, batch in self._take_kept():
                 self._count_rows(subject, batch)
+            self._count_passed()
             self._count_calls()
             self._count_waits()
             self._count_requests()
@@ -176,6 +184,11 @@ class Recorder:
             self._subjects[subject.key] = counts.layout.split(counts.row(self.slot))
         return self._subjects[subject.key]
 
+    def _takes(self, subject: Subject, batch: Batch) -> bool:
+        """Whether these rows are watched."""
+        with self._keeping:
+            return self._sampling[subject.key].takes(len(batch), time.monotonic())
+
     def _keep(self, subject: Subject, batch: Batch) -> bool:
         """Keep the rows until they are counted; False if there is no room for them."""
         with self._keeping:
@@ -204,6 +217,11 @@ class Recorder:
         for check, failures in quality(batch.inputs, taken, repeated).items():
             row["quality"][QUALITY_CHECKS.index(check)] += failures
         self._capture.keep(subject.key, batch)
+
+    def _count_passed(self) -> None:
+        for notes in _by_subject(take(self._passed)):
+            subjects, outputs = zip(*notes, strict=True)
+            self._row(subjects[0])["passed"] += subjects[0].reference.count_answers(np.concatenate(outputs))
 
     def _count_calls(self) -> None:
         for notes in _by_subject(take(self._called)):

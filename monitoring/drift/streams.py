@@ -46,7 +46,7 @@ def totals(subject: Subject, counts: FloatArray, labels: FloatArray) -> FloatArr
     parts = subject.layout.split(counts)
     new = parts["signals"] - parts["repeated"]
     quality = dict(zip(QUALITY_CHECKS, parts["quality"].tolist(), strict=True))
-    rows = float(subject.reference.answers(parts["signals"]).sum())
+    rows = subject.watched(counts)
     others = [_good_and_bad(rows, quality[check]) for check in _checks(subject)]
     if subject.task.errors:
         others.append(subject.task.binned_errors(subject.task.label_layout.split(labels)))

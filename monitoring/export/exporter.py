@@ -84,16 +84,16 @@ def _about(shown: list[Exported]) -> Iterator[Metric]:
 
 def _predictions(shown: list[Exported]) -> Iterator[Metric]:
     answers = CounterMetricFamily("veleta_predictions", "Rows answered, by predicted class if there are classes", labels=[*MODEL, "class"])
-    bins = CounterMetricFamily("veleta_signal_bin", "Rows by signal and bin of the reference", labels=[*MODEL, "signal", "bin"])
-    failures = CounterMetricFamily("veleta_data_quality_failures", "Rows or requests that failed a check", labels=[*MODEL, "check"])
-    outliers = CounterMetricFamily("veleta_outlier", "Rows by how far they are from their class", labels=[*MODEL, "level"])
+    bins = CounterMetricFamily("veleta_signal_bin", "Watched rows by signal and bin of the reference", labels=[*MODEL, "signal", "bin"])
+    failures = CounterMetricFamily("veleta_data_quality_failures", "Watched rows or requests that failed a check", labels=[*MODEL, "check"])
+    outliers = CounterMetricFamily("veleta_outlier", "Watched rows by how far they are from their class", labels=[*MODEL, "level"])
     inference = HistogramMetricFamily("veleta_inference_duration_seconds", "Time of one call of the model", labels=MODEL)
     queue = HistogramMetricFamily("veleta_queue_duration_seconds", "Time that a request waited for the model", labels=MODEL)
     batch = HistogramMetricFamily("veleta_batch_size", "Rows that one call of the model answered", labels=MODEL)
     for one in shown:
         parts = one.subject.layout.split(one.track.counts)
         reference = one.subject.reference
-        for label, rows in one.subject.task.answers(reference.answers(parts["signals"])).items():
+        for label, rows in one.subject.task.answers(one.subject.answered(one.track.counts)).items():
             answers.add_metric([*one.labels, label], rows)
         for signal, counts in reference.split(parts["signals"]).items():
             for number, rows in enumerate(counts):

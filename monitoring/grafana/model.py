@@ -253,7 +253,7 @@ def _drift() -> list[object]:
 
 
 def _data() -> list[object]:
-    rows = f"sum(rate(veleta_predictions_total{{{VARIANT}}}[$__rate_interval]))"
+    levels = f"sum by (level) (rate(veleta_outlier_total{{{VARIANT}}}[$__rate_interval]))"
     return [
         shares(
             "Predicted classes",
@@ -262,13 +262,13 @@ def _data() -> list[object]:
         ),
         lines(
             "Outliers",
-            "Share of the rows that are as far from their class as few or none of the reference.",
+            "Share of the watched rows that are as far from their class as few or none of the reference.",
             "percentunit",
-            {"{{level}}": f"sum by (level) (rate(veleta_outlier_total{{{VARIANT}}}[$__rate_interval])) / on () group_left () ({rows} > 0)"},
+            {"{{level}}": f"{levels} / on () group_left () (sum({levels}) > 0)"},
         ),
         lines(
             "Data quality",
-            "Share of the rows that fail a check. type, shape, not_finite: refused. range, constant, duplicate: answered and counted.",
+            "Share of the rows that fail a check. type, shape, not_finite: refused. Others: answered; the share of those that are watched.",
             "percentunit",
             {"{{check}}": f"sum by (check) (check:veleta_data_quality_failures:ratio10m{{{VARIANT}}})"},
         ),

@@ -127,8 +127,9 @@ class Inquiry:
         before, since = (
             dict(zip(QUALITY_CHECKS, layout.split(counts)["quality"].tolist(), strict=True)) for counts, _ in (self.before, self.since)
         )
-        rows_before, rows = (predictions(self.subject, counts) for counts, _ in (self.before, self.since))
-        found = {check: Check(before[check], rows_before + before[check], since[check], rows + since[check]) for check in _REFUSING}
+        all_before, all_since = (predictions(self.subject, counts) for counts, _ in (self.before, self.since))
+        found = {check: Check(before[check], all_before + before[check], since[check], all_since + since[check]) for check in _REFUSING}
+        rows_before, rows = (self.subject.watched(counts) for counts, _ in (self.before, self.since))
         if rows_before >= _ROWS_BEFORE:  # the reference rows all differ, which no traffic has to
             found["duplicate"] = Check(before["duplicate"], rows_before, since["duplicate"], rows)
         for check in ("range", "constant"):

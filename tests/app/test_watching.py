@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,3 +104,21 @@ def test_a_client_that_sends_the_same_thing_500_times_raises_no_alarm(root: Path
         assert total(found, "veleta_signal_bin_total", 'model="digits8"', 'signal="mean"') == total(
             found, "veleta_predictions_total", 'model="digits8"'
         )
+
+
+def test_of_a_long_load_some_rows_are_watched_and_all_are_counted(root: Path, digits8: Data) -> None:
+    with running(root, *FLAGS, "--watch-limit", "5") as server:
+        answers: Counter[str] = Counter()
+        for start in range(0, 2000, 20):
+            body = np.ascontiguousarray(digits8.test_x[start % 300 :][:20], dtype=np.float32).tobytes()
+            answers.update(one["label"] for one in server.post("/predict/digits8", data=body).json()["predictions"])
+            time.sleep(0.01)
+        wait_for(lambda: total(server.metrics(), "veleta_predictions_total", 'model="digits8"') == answers.total())
+        found, window = server.metrics(), monitored(server)["windows"]["10m"]
+
+        assert {label: total(found, "veleta_predictions_total", 'model="digits8"', f'class="{label}"') for label in answers} == answers
+        for signal_name in ("class", "mean", "entropy"):
+            assert total(found, "veleta_signal_bin_total", 'model="digits8"', f'signal="{signal_name}"') == window["watched"]
+        assert total(found, "veleta_outlier_total", 'model="digits8"') == window["watched"]
+        assert 100 <= window["watched"] < window["predictions"] == answers.total()
+        assert {one["rows"] for one in window["drift"] if one["statistic"] == "psi"} == {window["watched"]}

@@ -74,7 +74,7 @@ class FakeServer:
     def window(self, seconds: int) -> dict[str, Any]:
         accuracy = {"value": 0.97, "lower": 0.9, "upper": 0.991} if self.labels else None
         drift = [self.drift(signal, place) for place, signal in enumerate(SIGNALS)]
-        numbers = {"seconds": seconds, "predictions": 900, "labels": self.labels, "coverage": self.labels / 900}
+        numbers = {"seconds": seconds, "predictions": 900, "watched": 900, "labels": self.labels, "coverage": self.labels / 900}
         return {**numbers, "accuracy": accuracy, "drift": drift}
 
     def monitor(self) -> dict[str, Any]:

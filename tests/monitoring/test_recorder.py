@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,3 +94,23 @@ def test_together_or_one_by_one_is_the_same(subject: Subject, tmp_path: Path) ->
     for key in found[0].keys() - of_calls:
         assert found[1][key] == pytest.approx(found[0][key])
         assert found[2][key] == pytest.approx(found[0][key])
+
+
+def test_what_is_not_watched_is_counted_by_its_answer_alone(subject: Subject, tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "state", ("/predict", "other"), watch_limit=1)
+    batches = [rows(subject, 30, seed) for seed in range(20)]
+    for batch in batches[:10]:
+        recorder.predicted(subject, batch, 0.001)
+    time.sleep(0.3)  # after that long it is known how many come
+    for batch in batches[10:]:
+        recorder.predicted(subject, batch, 0.001)
+        recorder.queued(subject, [0.001] * 30)
+    recorder.close()
+    found = counted(subject, tmp_path)
+    answered = np.bincount(np.concatenate([batch.outputs.argmax(axis=1) for batch in batches]), minlength=10)
+    total = subject_counts(tmp_path / "state" / "counts", subject.key, subject.layout).total()
+    assert subject.answered(total).tolist() == answered.tolist()
+    assert subject.watched(total) == 600 - found["passed"].sum() <= 360
+    assert {part.sum() for part in subject.reference.split(found["signals"]).values()} == {subject.watched(total)}
+    assert found["outlier"].sum() == subject.watched(total)
+    assert (found["batch"].sum(), found["queue"].sum()) == (20, 300)

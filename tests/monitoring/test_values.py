@@ -62,6 +62,12 @@ def world(other_shelf: Path, patients: Data) -> World:
     return World(subject, patients.test_x, outputs[:, 0], embeddings, patients.test_y, np.random.default_rng(1))
 
 
+def test_values_that_are_not_watched_are_counted_as_those_that_are(world: World) -> None:
+    outputs, reference = world.values[:200, None], world.subject.reference
+    counts = reference.count(Batch(world.inputs[:200], outputs, world.embeddings[:200]), world.subject.manifest.input)
+    assert reference.count_answers(outputs).tolist() == reference.answers(counts["signals"]).tolist()
+
+
 def test_larger_errors_alone_are_a_change_of_concept_told_in_the_unit_of_the_target(world: World) -> None:
     track, now = world.run(60, Track.start(world.subject, 0.0), 10.0)
     assert track.vigil.alarm is None
