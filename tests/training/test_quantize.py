@@ -59,13 +59,26 @@ def test_int8_answers_almost_as_float_and_says_nothing(
     assert list(scratch.iterdir()) == []
 
 
-def test_pixels_are_read_without_a_loss(fp32: Path, split: Split, tmp_path: Path) -> None:
+def test_pixels_are_read_without_a_loss(split: Split, tmp_path: Path) -> None:
     """The scale 1 / 255 is in the kernel, so the 256 values of a pixel are the 256 steps of int8."""
-    quantize(fp32, tmp_path / "int8.onnx", split.train, split.validation)
+    layers = [L.Rescaling(1 / 255), L.Flatten(), L.Dense(32, "relu"), L.Dense(10, "softmax")]
+    onnx.save(emit(keras.Sequential([keras.Input((28, 28, 1), name="image"), *layers])), tmp_path / "fp32.onnx")
+    quantize(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", split.train, split.validation)
     constants = {c.name: onnx.numpy_helper.to_array(c) for c in onnx.load(tmp_path / "int8.onnx").graph.initializer}
     first = next(node for node in onnx.load(tmp_path / "int8.onnx").graph.node if node.op_type == "QuantizeLinear")
     assert float(constants[first.input[1]]) == pytest.approx(1.0, abs=1 / 2048)  # Percentile reads ranges from 2,048 bins
     assert int(constants[first.input[2]]) == 0
+
+
+def test_a_convolution_of_a_single_channel_stays_float(split: Split, tmp_path: Path) -> None:
+    """One over the channels of another is int8, also if it takes each by itself."""
+    layers = [L.Conv2D(4, 3), L.DepthwiseConv2D(3), L.Conv2D(4, 3), L.Flatten(), L.Dense(10, "softmax")]
+    onnx.save(emit(keras.Sequential([keras.Input((28, 28, 1), name="image"), *layers])), tmp_path / "fp32.onnx")
+    quantize(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", split.train, split.validation)
+    graph = onnx.load(tmp_path / "int8.onnx").graph
+    makers = {output: node.op_type for node in graph.node for output in node.output}
+    weights = [makers.get(node.input[1]) for node in graph.node if node.op_type == "Conv"]
+    assert weights == [None, "DequantizeLinear", "DequantizeLinear"]
 
 
 @pytest.mark.parametrize("best", CHOICES, ids=str)
