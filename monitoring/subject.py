@@ -53,7 +53,7 @@ class Subject:
     def answered(self, counts: FloatArray) -> FloatArray:
         """Rows answered, by the bins of what was answered (bins,)."""
         parts = self.layout.split(counts)
-        rows: FloatArray = self.reference.answers(parts["signals"]) + parts["passed"]
+        rows: FloatArray = self.reference.answers(parts["signals"]) + parts["unwatched"]
         return rows
 
     def watched(self, counts: FloatArray) -> float:

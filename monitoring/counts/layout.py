@@ -94,7 +94,7 @@ def server_layout(routes: tuple[str, ...]) -> Layout:
 def variant_layout(reference: Reference) -> Layout:
     """What is counted of one served variant. `loaded` is when a worker took it up, not a count.
 
-    `signals` are those of the watched rows, `passed` what all others were answered (the bins of the first signal); `repeated` are
+    `signals` are those of the watched rows, `unwatched` what all others were answered (the bins of the first signal); `repeated` are
     those of `signals` that came from rows that were here just before; `estimates` the sum of calibrated confidences and the
     rows above the threshold, see `Calibration.count`; `outlier` rows by level; `waves` rows and the sums of their Fourier features. The
     last two are there if the reference has what they need.
@@ -105,7 +105,7 @@ def variant_layout(reference: Reference) -> Layout:
         {
             "loaded": (1,),
             "signals": (sum(sizes),),
-            "passed": (sizes[0],),
+            "unwatched": (sizes[0],),
             "repeated": (sum(sizes),),
             **({"outlier": (len(ranks.levels),)} if ranks else {}),
             **({"waves": (1 + len(fourier.phases),)} if fourier else {}),

@@ -63,7 +63,7 @@ class Recorder:
         self._kept: dict[str, list[tuple[Subject, Kept]]] = defaultdict(list)
         self._keeping = threading.Lock()  # for as long as it takes to copy
         self._sampling: dict[str, Sampling] = defaultdict(partial(Sampling, watch_limit, np.random.default_rng()))
-        self._passed: deque[tuple[Subject, FloatArray]] = deque()
+        self._unwatched: deque[tuple[Subject, FloatArray]] = deque()
         self._called: deque[tuple[Subject, int, float]] = deque()
         self._queued: deque[tuple[Subject, list[float]]] = deque()
         self._requested: dict[tuple[str, int], deque[float]] = defaultdict(deque)
@@ -89,7 +89,7 @@ class Recorder:
         """A variant has answered rows in one call."""
         self._called.append((subject, len(batch), inference_seconds))
         if not self._takes(subject, batch):
-            self._passed.append((subject, batch.outputs))
+            self._unwatched.append((subject, batch.outputs))
             self._wake()
             return
         self._rows += len(batch)
@@ -152,7 +152,7 @@ class Recorder:
             self._rows, self._flushed_at = 0, time.monotonic()
             for subject, batch in self._take_kept():
                 self._count_rows(subject, batch)
-            self._count_passed()
+            self._count_unwatched()
             self._count_calls()
             self._count_waits()
             self._count_requests()
@@ -218,10 +218,10 @@ class Recorder:
             row["quality"][QUALITY_CHECKS.index(check)] += failures
         self._capture.keep(subject.key, batch)
 
-    def _count_passed(self) -> None:
-        for notes in _by_subject(take(self._passed)):
+    def _count_unwatched(self) -> None:
+        for notes in _by_subject(take(self._unwatched)):
             subjects, outputs = zip(*notes, strict=True)
-            self._row(subjects[0])["passed"] += subjects[0].reference.count_answers(np.concatenate(outputs))
+            self._row(subjects[0])["unwatched"] += subjects[0].reference.count_answers(np.concatenate(outputs))
 
     def _count_calls(self) -> None:
         for notes in _by_subject(take(self._called)):

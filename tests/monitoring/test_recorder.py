@@ -110,7 +110,7 @@ def test_what_is_not_watched_is_counted_by_its_answer_alone(subject: Subject, tm
     answered = np.bincount(np.concatenate([batch.outputs.argmax(axis=1) for batch in batches]), minlength=10)
     total = subject_counts(tmp_path / "state" / "counts", subject.key, subject.layout).total()
     assert subject.answered(total).tolist() == answered.tolist()
-    assert subject.watched(total) == 600 - found["passed"].sum() <= 360
+    assert subject.watched(total) == 600 - found["unwatched"].sum() <= 360
     assert {part.sum() for part in subject.reference.split(found["signals"]).values()} == {subject.watched(total)}
     assert found["outlier"].sum() == subject.watched(total)
     assert (found["batch"].sum(), found["queue"].sum()) == (20, 300)
