@@ -37,11 +37,8 @@ def write(data: Any) -> bytes:
 
 def to_json(loaded: Loaded, answer: Answer, seal: Seal, now: float) -> bytes:
     """The answer of /predict. `now` goes into the ids."""
-    predictions = loaded.form.predictions(answer, seal, now)
-    if answer.outlier is not None:
-        for prediction, score in zip(predictions, answer.outlier, strict=True):
-            prediction["outlier"] = score
     subject, manifest = loaded.subject, loaded.subject.manifest
+    predictions = loaded.form.predictions(answer, seal, now)
     return write({"model": manifest.name, "version": str(manifest.version), "variant": subject.variant, "predictions": predictions})
 
 

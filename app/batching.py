@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import Overloaded, TooLate
-from app.predictor import MOST_ROWS, Answer
+from app.predictor import MOST_ROWS, Answer, Called
 from app.served import Loaded
 from monitoring.counts.recorder import Recorder
 from monitoring.signals.measure import Batch
@@ -166,7 +166,7 @@ def ask(loaded: Loaded, rows: NDArray[Any], recorder: Recorder) -> Answer:
     recorder.predicted(loaded.subject, batch, seconds)
     chosen = outputs.argmax(axis=1)
     largest = outputs[np.arange(len(outputs)), chosen]  # to look for it once more takes half as long again
-    return Answer(outputs, embedding, seconds, None if outlier is None else outlier.tolist(), chosen.tolist(), largest.tolist())
+    return Called(outputs, embedding, seconds, None if outlier is None else outlier.tolist(), chosen.tolist(), largest.tolist()).all()
 
 
 def _settle(waiting: _Waiting, found: Answer | Exception) -> None:

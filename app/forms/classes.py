@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.forms.form import not_a_number
+from app.forms.form import not_a_number, with_outlier
 from app.predictor import Answer
 from monitoring.counts.receipt import Seal
 from monitoring.subject import Subject
@@ -39,22 +39,10 @@ class ClassForm:
         return self._classes[int(label)]
 
     def predictions(self, answer: Answer, seal: Seal, now: float) -> list[dict[str, Any]]:
-        classes = self._classes
-        return [
-            {
-                "id": receipt,
-                "label": classes[number],
-                "class": number,
-                "confidence": row[number],
-                "probabilities": row,
-            }
-            for receipt, number, row in zip(self.receipts(answer, seal, now), answer.chosen, answer.outputs, strict=True)
-        ]
+        return answer.each(self._predictions, seal, now)
 
     def receipts(self, answer: Answer, seal: Seal, now: float) -> list[str]:
-        if not all(map(math.isfinite, answer.largest)):
-            raise not_a_number(self.subject)
-        return seal.close(self.subject.fingerprint, now, answer.chosen, answer.largest)
+        return answer.each(self._receipts, seal, now)
 
     def values(self, name: str, answer: Answer, seal: Seal, now: float) -> NDArray[Any] | list[Any]:
         if name == "probabilities":
@@ -73,3 +61,17 @@ class ClassForm:
             for row, best in zip(answer.outputs, order.tolist(), strict=True)
         ]
         return np.array(texts, dtype=object)
+
+    def _predictions(self, answer: Answer, seal: Seal, now: float) -> list[dict[str, Any]]:
+        classes = self._classes
+        rows = [
+            {"id": receipt, "label": classes[number], "class": number, "confidence": row[number], "probabilities": row}
+            for receipt, number, row in zip(self._receipts(answer, seal, now), answer.chosen, answer.outputs, strict=True)
+        ]
+        return with_outlier(rows, answer)
+
+    def _receipts(self, answer: Answer, seal: Seal, now: float) -> list[str]:
+        chosen, largest = answer.chosen, answer.largest
+        if not all(map(math.isfinite, largest)):
+            raise not_a_number(self.subject)
+        return seal.close(self.subject.fingerprint, now, chosen, largest)

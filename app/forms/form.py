@@ -41,6 +41,14 @@ class Form(Protocol):
         ...
 
 
+def with_outlier(rows: list[dict[str, Any]], answer: Answer) -> list[dict[str, Any]]:
+    """The rows of an answer in writing, each with how unusual it is, if the model tells."""
+    if answer.outlier is not None:
+        for row, score in zip(rows, answer.outlier, strict=True):
+            row["outlier"] = score
+    return rows
+
+
 def not_a_number(subject: Subject) -> BadInput:
     """What is said of an answer that is not a number."""
     lowest, highest = subject.manifest.input.range

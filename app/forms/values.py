@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.forms.form import not_a_number
+from app.forms.form import not_a_number, with_outlier
 from app.predictor import Answer
 from monitoring.counts.receipt import Seal
 from monitoring.subject import Subject
@@ -40,20 +40,10 @@ class ValueForm:
         return float(f"{label:.9g}")
 
     def predictions(self, answer: Answer, seal: Seal, now: float) -> list[dict[str, Any]]:
-        values = answer.outputs[:, 0]
-        rows: list[dict[str, Any]] = [
-            {"id": receipt, "value": value} for receipt, value in zip(self.receipts(answer, seal, now), values, strict=True)
-        ]
-        if self._half_width is not None:
-            for row, lower, upper in zip(rows, *self._ends(values), strict=True):
-                row["lower"], row["upper"] = lower, upper
-        return rows
+        return answer.each(self._predictions, seal, now)
 
     def receipts(self, answer: Answer, seal: Seal, now: float) -> list[str]:
-        values = answer.outputs[:, 0].tolist()
-        if not all(map(math.isfinite, values)):
-            raise not_a_number(self.subject)
-        return seal.close_values(self.subject.fingerprint, now, values)
+        return answer.each(self._receipts, seal, now)
 
     def values(self, name: str, answer: Answer, seal: Seal, now: float) -> NDArray[Any] | list[Any]:
         if name == "value":
@@ -63,6 +53,22 @@ class ValueForm:
         if name == "id":
             return self.receipts(answer, seal, now)
         return self._ends(answer.outputs)[name == "upper"]
+
+    def _predictions(self, answer: Answer, seal: Seal, now: float) -> list[dict[str, Any]]:
+        values = answer.outputs[:, 0]
+        rows: list[dict[str, Any]] = [
+            {"id": receipt, "value": value} for receipt, value in zip(self._receipts(answer, seal, now), values, strict=True)
+        ]
+        if self._half_width is not None:
+            for row, lower, upper in zip(rows, *self._ends(values), strict=True):
+                row["lower"], row["upper"] = lower, upper
+        return with_outlier(rows, answer)
+
+    def _receipts(self, answer: Answer, seal: Seal, now: float) -> list[str]:
+        values = answer.outputs[:, 0].tolist()
+        if not all(map(math.isfinite, values)):
+            raise not_a_number(self.subject)
+        return seal.close_values(self.subject.fingerprint, now, values)
 
     def _ends(self, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         half = np.float32(self._half_width or 0.0)

@@ -40,7 +40,7 @@ class Asked(NamedTuple):
     def reply(self, answer: Answer) -> Reply:
         """The answer, written."""
         if visit := current.get():
-            visit.answered(answer.seconds)
+            visit.answered(answer.call.seconds)
         return self.write(answer)
 
 

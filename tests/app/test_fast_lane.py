@@ -6,17 +6,21 @@ import asyncio
 import itertools
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
+import orjson
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import EnvironBuilder
 
+from app.factory import create_app
 from app.fast_lane import FastLane
 from app.served import Loaded
+from app.settings import resolve
 from tests.app.test_bad_input import BAD, sending
 from tests.app.test_predict import MANY, ONE
 from tests.small_models import Data
@@ -133,3 +137,21 @@ def test_a_client_that_hangs_up_is_counted_and_nothing_fails(lane: FastLane) -> 
         return sent
 
     assert asyncio.run(hang_up()) == []
+
+
+def test_an_answer_that_is_no_number_fails_its_own_request_and_no_other_of_the_call(other_shelf: Path, tmp_path: Path) -> None:
+    settings, _ = resolve({"store": str(other_shelf), "state": str(tmp_path), "variant": "fp32"}, {}, {})  # int8 answers all with numbers
+    lane = FastLane(create_app(settings), 4)
+    patients = [[float(number)] * 12 for number in range(6)]
+    patients[3:3] = [[3.4e38] * 12]
+
+    async def together() -> list[Said]:
+        bodies = [orjson.dumps({"instances": [patient]}) for patient in patients]
+        return await asyncio.gather(*[call(lane, "/predict/diabetes", {"Content-Type": "application/json"}, body) for body in bodies])
+
+    answers = asyncio.run(together())
+    lane.close()
+
+    assert [status for status, _, _ in answers] == [200, 200, 200, 400, 200, 200, 200]
+    assert b"not a number" in answers[3][2]
+    assert len({found[0] for _, _, body in answers if (found := ID.search(body))}) == 6
