@@ -83,7 +83,7 @@ class Door:
         if visit.subject and status == _OK:
             waiting, writing = visit.answered_at - visit.read_at - visit.calling_seconds, ended - visit.answered_at
             steps = visit.rows, visit.reading_seconds, waiting, visit.calling_seconds, writing
-            self._recorder.answered(visit.subject.key, route, ended - visit.began, *steps)
+            self._recorder.answered(visit.subject, route, ended - visit.began, *steps)
         else:
             self._recorder.requested(route, status, ended - visit.began)
         if self._logged:

@@ -6,7 +6,6 @@ The steps of a request are counted together or not at all.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,12 +40,12 @@ class Costs:
         self._folder, self._slot = folder, slot
         self._rows: dict[str, dict[str, FloatArray]] = {}
 
-    def answered(self, key: str, *took: Sequence[float]) -> None:
-        """Requests are answered: of each its rows, and the seconds of its steps in the order of `Cost`. The call of the model that it
-        waited for may have served other requests too.
+    def answered(self, key: str, took: FloatArray) -> None:
+        """Requests are answered: `took` (requests, 5) has of each its rows, and the seconds of its steps in the order of `Cost`. The call
+        of the model that it waited for may have served other requests too.
         """
         row = self._row(key)
-        row["answered"] += [len(took[0]), *map(sum, took)]
+        row["answered"] += [len(took), *took.sum(axis=0)]
         row["last"][0] = time.time()
 
     def called(self, key: str, calls: int) -> None:

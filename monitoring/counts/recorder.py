@@ -14,20 +14,16 @@ import os
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
-from functools import cache, partial
-from itertools import chain
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 
 from monitoring.arrays import FloatArray
 from monitoring.counts.capture import Capture
 from monitoring.counts.costs import Costs
-from monitoring.counts.kept import Kept
 from monitoring.counts.layout import BATCH_BOUNDS, CODES, DURATION_BOUNDS, FEEDBACK_RESULTS, REJECTIONS, observe, server_layout
-from monitoring.counts.notes import take
+from monitoring.counts.notes import SubjectNotes, take
 from monitoring.counts.sampling import Sampling
 from monitoring.counts.shared_counts import claim_slot, server_counts, subject_counts
 from monitoring.signals.duplicates import Recent
@@ -35,7 +31,6 @@ from monitoring.signals.measure import QUALITY_CHECKS, Batch, quality
 from monitoring.subject import Subject
 
 _log = logging.getLogger("veleta.recorder")
-Note = TypeVar("Note", bound=tuple[Any, ...])
 #: With 2,400 rows a second, a row takes 9 µs to count this often, and 16 ten times a second: a flush costs what a hundred rows do.
 _FLUSH_SECONDS = 0.25
 #: So many rows are counted at once, at most. Whoever waits meanwhile waits for seven milliseconds: one request in so many of a connection.
@@ -60,14 +55,10 @@ class Recorder:
         self._capture = Capture(folder / "captured", self.slot.number, capture_rows)
         self._routes = {route: place for place, route in enumerate(routes)}
         self._subjects: dict[str, dict[str, FloatArray]] = {}
-        self._kept: dict[str, list[tuple[Subject, Kept]]] = defaultdict(list)
+        self._notes: dict[str, SubjectNotes] = {}
         self._keeping = threading.Lock()  # for as long as it takes to copy
-        self._sampling: dict[str, Sampling] = defaultdict(partial(Sampling, watch_limit, np.random.default_rng()))
-        self._unwatched: deque[tuple[Subject, FloatArray]] = deque()
-        self._called: deque[tuple[Subject, int, float]] = deque()
-        self._queued: deque[tuple[Subject, list[float]]] = deque()
+        self._watch_limit, self._rng = watch_limit, np.random.default_rng()
         self._requested: dict[tuple[str, int], deque[float]] = defaultdict(deque)
-        self._answered: dict[tuple[str, str], deque[tuple[float, ...]]] = defaultdict(deque)
         self._begun: deque[None] = deque()  # a note for each, as all else here: a lock would wait while the thread counts
         self._in_flight = 0
         self._rows, self._flushed_at = 0, -math.inf
@@ -87,22 +78,23 @@ class Recorder:
 
     def predicted(self, subject: Subject, batch: Batch, inference_seconds: float) -> None:
         """A variant has answered rows in one call."""
-        self._called.append((subject, len(batch), inference_seconds))
-        if not self._takes(subject, batch):
-            self._unwatched.append((subject, batch.outputs))
+        notes = self._notes_of(subject)
+        notes.calls.add((len(batch), inference_seconds))
+        if not self._takes(notes, batch):
+            notes.unwatched.append(batch.outputs)
             self._wake()
             return
         self._rows += len(batch)
-        if not self._keep(subject, batch):
+        if not self._keep(notes, batch):
             self.flush()
-            if not self._keep(subject, batch):  # more than is kept at all
+            if not self._keep(notes, batch):  # more than is kept at all
                 with self._counting:
                     self._count_rows(subject, batch)
         self._wake()
 
     def queued(self, subject: Subject, seconds: list[float]) -> None:
         """Requests have waited so long for one call."""
-        self._queued.append((subject, seconds))
+        self._notes_of(subject).waits.add(seconds)
 
     def began(self) -> None:
         """A request has come."""
@@ -113,11 +105,9 @@ class Recorder:
         self._requested[route, code].append(seconds)
         self._wake()
 
-    def answered(
-        self, key: str, route: str, seconds: float, rows: int, reading: float, waiting: float, calling: float, writing: float
-    ) -> None:
-        """A request for so many rows is answered by the model of that key. The steps are in seconds, as all they took together is."""
-        self._answered[key, route].append((seconds, rows, reading, waiting, calling, writing))
+    def answered(self, subject: Subject, route: str, *took: float) -> None:
+        """A request is answered by a model: the seconds that it took, its rows, and the seconds of its steps, in the order of `Cost`."""
+        self._notes_of(subject).requests[route].add(took)
         self._wake()
 
     def refused(self, subject: Subject, check: str, seconds: float = 0.0) -> None:
@@ -150,11 +140,8 @@ class Recorder:
         with self._counting:
             self._noted.clear()
             self._rows, self._flushed_at = 0, time.monotonic()
-            for subject, batch in self._take_kept():
-                self._count_rows(subject, batch)
-            self._count_unwatched()
-            self._count_calls()
-            self._count_waits()
+            for notes in list(self._notes.values()):
+                self._count_answers(notes)
             self._count_requests()
 
     def close(self) -> None:
@@ -184,30 +171,33 @@ class Recorder:
             self._subjects[subject.key] = counts.layout.split(counts.row(self.slot))
         return self._subjects[subject.key]
 
-    def _takes(self, subject: Subject, batch: Batch) -> bool:
+    def _notes_of(self, subject: Subject) -> SubjectNotes:
+        notes = self._notes.get(subject.key)
+        return notes or self._notes.setdefault(subject.key, SubjectNotes(subject, Sampling(self._watch_limit, self._rng)))
+
+    def _takes(self, notes: SubjectNotes, batch: Batch) -> bool:
         """Whether these rows are watched."""
         with self._keeping:
-            return self._sampling[subject.key].takes(len(batch), time.monotonic())
+            return notes.sampling.takes(len(batch), time.monotonic())
 
-    def _keep(self, subject: Subject, batch: Batch) -> bool:
-        """Keep the rows until they are counted; False if there is no room for them."""
+    def _keep(self, notes: SubjectNotes, batch: Batch) -> bool:
         with self._keeping:
-            known = self._kept[subject.key]
-            for _, kept in known:
-                if kept.is_for(batch):
-                    return kept.add(batch)
-            known.append((subject, Kept(batch, _MOST_KEPT_ROWS, _MOST_KEPT_BYTES)))
-            return known[-1][1].add(batch)
+            return notes.keep(batch, _MOST_KEPT_ROWS, _MOST_KEPT_BYTES)
 
-    def _take_kept(self) -> list[tuple[Subject, Batch]]:
-        """All rows that are kept, those of each kind together. The memory of a kind of which none came is given back."""
-        taken = []
+    def _count_answers(self, notes: SubjectNotes) -> None:
+        """What the model was asked and answered."""
+        subject, row = notes.subject, self._row(notes.subject)
         with self._keeping:
-            for key, known in list(self._kept.items()):
-                found = [(subject, kept, rows) for subject, kept in known if (rows := kept.take()) is not None]
-                taken += [(subject, rows) for subject, _, rows in found]
-                self._kept[key] = [(subject, kept) for subject, kept, _ in found]
-        return taken
+            kept = notes.take_kept()
+        for batch in kept:
+            self._count_rows(subject, batch)
+        if unwatched := take(notes.unwatched):
+            row["unwatched"] += subject.reference.count_answers(np.concatenate(unwatched))
+        rows, seconds = (calls := notes.calls.take()).T
+        self._costs.called(subject.key, len(calls))
+        observe(row, "inference", DURATION_BOUNDS, seconds)
+        observe(row, "batch", BATCH_BOUNDS, rows)
+        observe(row, "queue", DURATION_BOUNDS, notes.waits.take()[:, 0])
 
     def _count_rows(self, subject: Subject, batch: Batch) -> None:
         row, taken = self._row(subject), subject.manifest.input
@@ -218,55 +208,27 @@ class Recorder:
             row["quality"][QUALITY_CHECKS.index(check)] += failures
         self._capture.keep(subject.key, batch)
 
-    def _count_unwatched(self) -> None:
-        for notes in _by_subject(take(self._unwatched)):
-            subjects, outputs = zip(*notes, strict=True)
-            self._row(subjects[0])["unwatched"] += subjects[0].reference.count_answers(np.concatenate(outputs))
-
-    def _count_calls(self) -> None:
-        for notes in _by_subject(take(self._called)):
-            subjects, rows, seconds = zip(*notes, strict=True)
-            row = self._row(subjects[0])
-            self._costs.called(subjects[0].key, len(notes))
-            observe(row, "inference", DURATION_BOUNDS, np.array(seconds))
-            observe(row, "batch", BATCH_BOUNDS, np.array(rows, np.float64))
-
-    def _count_waits(self) -> None:
-        for notes in _by_subject(take(self._queued)):
-            subjects, waits = zip(*notes, strict=True)
-            observe(self._row(subjects[0]), "queue", DURATION_BOUNDS, np.array(list(chain.from_iterable(waits))))
-
     def _wake(self) -> None:
         if not self._noted.is_set():  # to set it again takes ten times as long
             self._noted.set()
 
     def _count_requests(self) -> None:
         ended = 0
-        for (route, code), notes in list(self._requested.items()):
-            ended += self._count_durations(route, code, take(notes))
-        for (key, route), steps in list(self._answered.items()):
-            if noted := take(steps):
-                seconds, *took = zip(*noted, strict=True)
-                ended += self._count_durations(route, _OK, seconds)
-                self._costs.answered(key, *took)
+        for (route, code), durations in list(self._requested.items()):
+            ended += self._count_durations(route, code, np.array(take(durations)))
+        for notes in list(self._notes.values()):
+            for route, requests in list(notes.requests.items()):
+                if len(took := requests.take()):
+                    ended += self._count_durations(route, _OK, took[:, 0])
+                    self._costs.answered(notes.subject.key, took[:, 1:])
         self._in_flight += len(take(self._begun)) - ended  # after the others: none ends before it began
         self._server["in_flight"][0] = self._in_flight
 
-    def _count_durations(self, route: str, code: int, seconds: Sequence[float]) -> int:
+    def _count_durations(self, route: str, code: int, seconds: FloatArray) -> int:
         place = self._routes.get(route, len(self._routes) - 1)
         self._server["requests"][place, _code_place(code)] += len(seconds)
-        observe({name: self._server[name][place] for name in ("seconds", "seconds_sum")}, "seconds", DURATION_BOUNDS, np.array(seconds))
+        observe({name: self._server[name][place] for name in ("seconds", "seconds_sum")}, "seconds", DURATION_BOUNDS, seconds)
         return len(seconds)
-
-
-def _by_subject(notes: list[Note]) -> Iterable[list[Note]]:
-    """Notes that begin with a subject, those of one together: mostly there is one."""
-    if all(note[0] is notes[0][0] for note in notes):
-        return [notes] if notes else []
-    parted: dict[str, list[Note]] = defaultdict(list)
-    for note in notes:
-        parted[note[0].key].append(note)
-    return parted.values()
 
 
 @cache
