@@ -66,9 +66,11 @@ def decompress(body: bytes, encoding: str, limits: Limits) -> bytes:
 def decode(body: bytes, content_type: str, taken: Takes, limits: Limits) -> NDArray[Any]:
     """Rows (n, …) out of a body, as `hold` gives them. Raises BadInput, OverLimit or Unsupported."""
     mimetype, options = _media_type(content_type)
-    files = _files(body, mimetype, options) if mimetype == "multipart/form-data" else [body]
-    parts = [_rows(file, mimetype, taken, limits) for file in files]
-    return hold(np.concatenate(parts) if len(parts) > 1 else parts[0], taken, limits)
+    if mimetype == "multipart/form-data":
+        rows = np.concatenate([_rows(file, mimetype, taken, limits) for file in _files(body, mimetype, options)])
+    else:
+        rows = _rows(body, mimetype, taken, limits)
+    return hold(rows, taken, limits)
 
 
 def from_values(values: Any, taken: Takes, limits: Limits) -> NDArray[Any]:
@@ -165,7 +167,7 @@ def _rows(body: bytes, mimetype: str, taken: Takes, limits: Limits) -> NDArray[A
 def _image(body: bytes, taken: Input, limits: Limits) -> NDArray[Any]:
     if taken.kind != "image":
         raise Unsupported(f"this model takes {_expected(taken)}, not images")
-    height, width, channels = _row_shape(taken)
+    height, width, channels = taken.row_shape
     return decode_image(body, (height, width, channels), limits.max_pixels)
 
 
@@ -244,12 +246,12 @@ def _npy(body: bytes) -> NDArray[Any]:
 
 
 def _is_raw(body: bytes, taken: Input) -> bool:
-    return len(body) % math.prod(_row_shape(taken)) == 0
+    return len(body) % math.prod(taken.row_shape) == 0
 
 
 def _raw(body: bytes, taken: Input) -> NDArray[Any]:
     """Little-endian values in the model's dtype, or bytes; when the length allows both, whichever gives sensible values."""
-    shape = _row_shape(taken)
+    shape = taken.row_shape
     values, wide = math.prod(shape), _little_endian(taken.dtype)
     if len(body) % values:
         raise BadInput(
@@ -280,7 +282,7 @@ def _plausible(values: NDArray[Any], taken: Input) -> bool:
 
 def fit(array: NDArray[Any], taken: Input, batch_only: bool) -> NDArray[Any]:
     """The array as rows: each in the model's shape, without its axes of length 1, or flat."""
-    shape = _row_shape(taken)
+    shape = taken.row_shape
     if array.ndim and _is_row(array.shape[1:], shape):
         return array.reshape(len(array), *shape)
     if not batch_only and _is_row(array.shape, shape):
@@ -293,10 +295,6 @@ def _is_row(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     return shape == (math.prod(wanted),) or [n for n in shape if n != 1] == [n for n in wanted if n != 1]
 
 
-def _row_shape(taken: Input) -> tuple[int, ...]:
-    return tuple([size or 0 for size in taken.shape[1:]])  # of a list: half the time
-
-
 def _expected(taken: Input) -> str:
-    shape = _row_shape(taken)
+    shape = taken.row_shape
     return f"instances of {' × '.join(map(str, shape))} = {math.prod(shape)} numbers"

@@ -153,10 +153,11 @@ class FastLane:
 
     def _ask(self, visit: Visit, query: bytes, body: bytes, prediction: Prediction, parts: Mapping[str, str]) -> Asked:
         """What an admitted request asks. Raises RequestError."""
-        content = decompress(body, visit.headers.get("content-encoding", ""), self._service.limits)
+        if encoding := visit.headers.get("content-encoding"):
+            body = decompress(body, encoding, self._service.limits)
         self._service.calls.check()
         self._batcher.admit()
-        return prediction.ask(self._service, Request(visit.path, visit.headers, content, _items(query)), parts)
+        return prediction.ask(self._service, Request(visit.path, visit.headers, body, _items(query)), parts)
 
     def _explain(self, error: Exception, visit: Visit) -> Reply:
         return explain(error, f"POST {visit.path}", self._service.recorder)

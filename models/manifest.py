@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -37,6 +38,11 @@ class Input:
     shape: tuple[int | None, ...]
     kind: Literal["image", "tensor", "tabular", "sequence"]
     range: tuple[float, float]
+
+    @cached_property
+    def row_shape(self) -> tuple[int, ...]:
+        """Of a row, without the batch; 0 where any size goes."""
+        return tuple(size or 0 for size in self.shape[1:])
 
 
 @dataclass(frozen=True)

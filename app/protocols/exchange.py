@@ -63,16 +63,17 @@ class Prediction:
         """What the request asks, with the least of the timeouts that its header, its protocol and the settings give."""
         began = time.perf_counter()
         asked = self.read(service, request, **parts)
-        timeouts = (asked.timeout_seconds, _timeout(request.headers.get("x-request-timeout")), service.settings.timeout_seconds)
-        least = min([seconds for seconds in timeouts if seconds is not None])
+        least = service.settings.timeout_seconds
+        if (header := request.headers.get("x-request-timeout")) is not None:
+            least = min(least, _timeout(header))
+        if asked.timeout_seconds is not None:
+            least = min(least, asked.timeout_seconds)
         if visit := current.get():
             visit.asked(asked.loaded.subject, len(asked.rows), began)
         return Asked(asked.loaded, asked.rows, asked.write, least)
 
 
-def _timeout(header: str | None) -> float | None:
-    if header is None:
-        return None
+def _timeout(header: str) -> float:
     try:
         seconds = float(header)
     except ValueError:

@@ -102,12 +102,11 @@ def _only_input(data: dict[str, Any], taken: Input) -> dict[str, Any]:
 
 def _raw(binary: bytes, taken: Input) -> NDArray[Any]:
     """A body without JSON: the values of the one input, whose batch size is what their number makes it."""
-    row = tuple(size or 0 for size in taken.shape[1:])
     dtype = np.dtype(taken.dtype).newbyteorder("<")
-    size = math.prod(row) * dtype.itemsize
+    size = math.prod(taken.row_shape) * dtype.itemsize
     if len(binary) % size:
         raise BadInput(f"the body has {len(binary)} bytes, expected a multiple of {size} for {_expected(taken)}", "shape")
-    return np.frombuffer(binary, dtype).reshape(-1, *row)
+    return np.frombuffer(binary, dtype).reshape(-1, *taken.row_shape)
 
 
 def _expected(taken: Input) -> str:
