@@ -14,7 +14,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
-from app import keys, logs, tls, tracing
+from app import endings, keys, logs, tls, tracing
 from app.settings import Settings
 from app.starting import without_collecting
 from models.errors import StoreError, VeletaError
@@ -38,6 +38,7 @@ def serve(settings: Settings) -> None:
             secret.read_or_make(settings.secret_path)
         logs.configure(settings.log_format)
         LabelLog(settings.events_file).close()
+        endings.hold_in_forks()
         try:
             _Gunicorn(settings, published).run()
         except HaltServer as error:

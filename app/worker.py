@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import sys
 
 from gunicorn.workers import gasgi
 
+from app import endings
 from app.accepting import Loop
 from app.connection import Connection
 from app.memory import keep_freed
-
-_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
@@ -22,7 +20,6 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         gasgi.ASGIProtocol = Connection  # the worker names the class and takes no other
-        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
         keep_freed()
         super().init_process()
 
@@ -37,8 +34,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
         os._exit(0)  # all of ours is closed; ONNX Runtime's own clean-up at the end of a process aborts (seen with 1.31.1)
 
     async def _serve(self) -> None:
-        # The loop hears signals from here on; what came while the models were loaded was held back until now, or it would be lost.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+        endings.hear()
         self.loop.shares = self.asgi.shares
         await super()._serve()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +23,7 @@ from app.hanging import Calls
 from app.predictor import MOST_ROWS
 from models.store import Store
 from tests import small_models
-from tests.live_server import LiveServer, running, samples, total, wait_for
+from tests.live_server import LiveServer, clean_environment, free_port, running, samples, total, wait_for
 from tests.small_models import Data
 
 HANGS, SLOW = 255, 254
@@ -237,4 +239,21 @@ def test_a_stop_while_the_models_are_loaded_is_not_forgotten(stuck: Path) -> Non
         server = LiveServer(stuck, "--workers", "2", "--state", str(stuck.parent / f"state-{time.monotonic_ns()}"))
         began = time.monotonic()
         assert server.stop() == 0
+        assert time.monotonic() - began < 15, "the time of grace is 30 seconds"
+
+
+def test_a_stop_between_fork_and_start_of_a_worker_is_not_forgotten(stuck: Path) -> None:
+    slow_start = "import gunicorn.util as util, time; util._setproctitle = lambda title: time.sleep(title.startswith('worker'))"
+    program = f"{slow_start}; import sys; from veleta.__main__ import main; sys.exit(main())"
+    words = ["serve", "--store", str(stuck), "--port", str(free_port()), "--state", str(stuck.parent / "slow"), "--workers", "2"]
+    told = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *words], stdout=told, stderr=subprocess.STDOUT, env=clean_environment()
+    ) as server:
+        assert server.stdout
+        while b"Veleta serves" not in (line := server.stdout.readline()):
+            assert line, "it ended"
+        began = time.monotonic()
+        server.terminate()
+        assert server.wait(timeout=60) == 0
         assert time.monotonic() - began < 15, "the time of grace is 30 seconds"
