@@ -19,6 +19,7 @@ from benchmarks.serving.load import Post, is_whole, wire
 _MOST_CONNECTIONS = 512
 _LAST_WAIT_SECONDS = 10
 _RETRY_MS = re.compile(rb"\r\nretry-after-ms: *(\d+)", re.IGNORECASE)
+_CLOSES = b"\r\nconnection: close\r\n"
 _RETRY = re.compile(rb"\r\nretry-after: *(\d+)", re.IGNORECASE)
 
 
@@ -118,7 +119,10 @@ class _Connection(asyncio.Protocol):
         head = self.buffer[: self.buffer.find(b"\r\n\r\n") + 2]
         due, self.due = self.due, None
         self.generator.done(due, int(head[9:12]), _seconds(_RETRY_MS, head, 1000), _seconds(_RETRY, head, 1))
-        self.generator.idle.append(self)
+        if _CLOSES in head.lower():
+            self.transport.close()  # as every client does: the next request would find a closed door
+        else:
+            self.generator.idle.append(self)
 
     def connection_lost(self, error: Exception | None) -> None:
         self.generator.open -= 1
