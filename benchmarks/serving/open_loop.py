@@ -19,8 +19,8 @@ from benchmarks.serving.load import Post, is_whole, wire
 _MOST_CONNECTIONS = 512
 _LAST_WAIT_SECONDS = 10
 _RETRY_MS = re.compile(rb"\r\nretry-after-ms: *(\d+)", re.IGNORECASE)
-_CLOSES = b"\r\nconnection: close\r\n"
 _RETRY = re.compile(rb"\r\nretry-after: *(\d+)", re.IGNORECASE)
+_CLOSES = b"\r\nconnection: close\r\n"
 
 
 @dataclass(frozen=True)
