@@ -162,11 +162,9 @@ def ask(loaded: Loaded, rows: NDArray[Any], recorder: Recorder) -> Answer:
     began = time.perf_counter()
     outputs, embedding = loaded.predictor.predict(rows)
     seconds = time.perf_counter() - began
-    batch, outlier = loaded.subject.reference.seen(Batch(rows, outputs, embedding))
+    batch = Batch(rows, outputs, embedding)
     recorder.predicted(loaded.subject, batch, seconds)
-    chosen = outputs.argmax(axis=1)
-    largest = outputs[np.arange(len(outputs)), chosen]  # to look for it once more takes half as long again
-    return Called(outputs, embedding, seconds, None if outlier is None else outlier.tolist(), chosen.tolist(), largest.tolist()).all()
+    return Called(batch, seconds, loaded.subject.reference).all()
 
 
 def _settle(waiting: _Waiting, found: Answer | Exception) -> None:

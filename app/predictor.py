@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -16,11 +18,20 @@ from numpy.typing import NDArray
 from app.errors import BadInput
 from models.errors import ManifestError
 from models.manifest import Input
+from monitoring.reference import Reference
+from monitoring.signals.measure import Batch
 
 T = TypeVar("T")
-#: Rows in one call, and so of the requests that are put together: beyond it little gets faster, only the memory and the wait grow. Half as
+#: Rows of the requests that are put together, and so in one call: beyond it little gets faster, only the memory and the wait grow. Half as
 #: many take a twentieth more of a processor: a call empties its caches, and what comes after it is slow once a call.
 MOST_ROWS = 64
+#: Rows in one call that are tried. What lies between the layers of a convolutional network fits into the caches for few rows only; the
+#: weights of large dense layers are read again in each call, and a small network takes as long for a few rows as for one.
+_CALLS = (MOST_ROWS, 32, 16, 8)
+#: How often each is tried, unless that took so long already.
+_TRIES, _TRYING_SECONDS = 5, 0.02
+#: Fewer rows that take at most so much longer than the best are better: what else the caches hold stays there.
+_NEARLY = 1.03
 #: Task → what a model of it calls its answer.
 OUTPUTS = {"classification": "probabilities", "regression": "value"}
 
@@ -34,23 +45,38 @@ class Inference(NamedTuple):
 
 @dataclass(frozen=True)
 class Called:
-    """What one call of a model gave for all rows in it, those of several requests together; it took `seconds`.
+    """What one call of a model gave for all rows of a `batch`, those of several requests together; it took `seconds`.
 
-    `outlier` is how unusual each row is, 0 to 1; None if the model does not tell. `chosen` is the place of the largest output of each
-    row, and `largest` that output. These are lists, made once for all requests: of a single row, NumPy takes ten times as long.
+    What is said of each row is a list, made once for all requests, by the first that wants to know it: of a single row, NumPy takes ten
+    times as long.
     """
 
-    outputs: NDArray[np.float32]
-    embedding: NDArray[np.float32]
+    batch: Batch
     seconds: float
-    outlier: list[float] | None
-    chosen: list[int]
-    largest: list[float]
+    reference: Reference
     made: dict[Callable[..., Any], list[Any] | None] = field(default_factory=dict)
 
     def all(self) -> Answer:
         """The answer to all rows."""
-        return Answer(self, 0, len(self.outputs))
+        return Answer(self, 0, len(self.batch))
+
+    @cached_property
+    def outlier(self) -> list[float] | None:
+        """How unusual each row is, 0 to 1; None if the model does not tell."""
+        scores = self.reference.outlier(self.batch)
+        return None if scores is None else scores.tolist()
+
+    @cached_property
+    def chosen(self) -> list[int]:
+        """The place of the largest output of each row."""
+        found: list[int] = self.batch.outputs.argmax(axis=1).tolist()
+        return found
+
+    @cached_property
+    def largest(self) -> list[float]:
+        """The largest output of each row."""
+        found: list[float] = self.batch.outputs.max(axis=1).tolist()
+        return found
 
 
 class Answer(NamedTuple):
@@ -68,11 +94,11 @@ class Answer(NamedTuple):
 
     @property
     def outputs(self) -> NDArray[np.float32]:
-        return self.call.outputs[self.start : self.end]
+        return self.call.batch.outputs[self.start : self.end]
 
     @property
     def embedding(self) -> NDArray[np.float32]:
-        return self.call.embedding[self.start : self.end]
+        return self.call.batch.embeddings[self.start : self.end]
 
     @property
     def outlier(self) -> list[float] | None:
@@ -122,24 +148,34 @@ class Predictor:
         if not set(self._wanted) <= set(outputs):
             raise ManifestError(f"{path} has the outputs {sorted(outputs)}, expected {' and '.join(self._wanted)}; export it again")
         self._taken, self._running = taken, running
+        self._call_rows = MOST_ROWS
         #: Values of an embedding, or None if that is not fixed.
         self.features = features if isinstance(features := self._session.get_outputs()[outputs.index("embedding")].shape[-1], int) else None
 
     def predict(self, rows: NDArray[Any]) -> Inference:
-        """Answer rows (n, …), in calls of at most 64."""
-        answers = [self._waited(rows[start : start + MOST_ROWS]) for start in range(0, len(rows), MOST_ROWS)]
-        if len(answers) == 1:
-            return answers[0]
-        outputs, embeddings = zip(*answers, strict=True)
+        """Answer rows (n, …), in calls of as many as are answered fastest, or nearly so, and at most 64."""
+        calls = max(len(rows) // self._call_rows, -(-len(rows) // MOST_ROWS))
+        if calls <= 1:
+            return self._waited(rows)
+        ends = [len(rows) * call // calls for call in range(calls + 1)]
+        outputs, embeddings = zip(*(self._waited(rows[start:end]) for start, end in pairwise(ends)), strict=True)
         return Inference(np.concatenate(outputs), np.concatenate(embeddings))
 
     def warm_up(self) -> float:
-        """Answer rows of nothing, many and one, so that the first request does not pay for memory and kernels. Seconds for one.
-
-        The shortest of several: one call alone can take ten times as long while the machine does something else.
+        """Answer rows of nothing, many and one, so that the first request does not pay for memory and kernels, and see how many in one
+        call are answered fastest. Seconds for one.
         """
-        seconds = [self._timed(rows) for rows in (MOST_ROWS, 1, 1, 1, 1, 1)]
-        return min(seconds[1:])
+        self._timed(MOST_ROWS)
+        seconds = {rows: self._shortest(rows) / rows for rows in (*_CALLS, 1)}
+        self._call_rows = min(rows for rows in _CALLS if seconds[rows] <= _NEARLY * min(map(seconds.__getitem__, _CALLS)))
+        return seconds[1]
+
+    def _shortest(self, rows: int) -> float:
+        """Of several: one call alone can take ten times as long while the machine does something else."""
+        took: list[float] = []
+        while len(took) < _TRIES and sum(took) < _TRYING_SECONDS:
+            took.append(self._timed(rows))
+        return min(took)
 
     def _timed(self, rows: int) -> float:
         began = time.perf_counter()

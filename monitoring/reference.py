@@ -128,14 +128,11 @@ class Reference:
     def _bins(self) -> Bins:
         return Bins([profile.edges for profile in self.profiles.values()])
 
-    def seen(self, batch: Batch) -> tuple[Batch, FloatArray | None]:
-        """The batch with its places, for who counts it later, and how unusual each row is, 0 to 1 (`monitoring.signals.outlier`); None
-        if the variant has no distance.
-        """
+    def outlier(self, batch: Batch) -> FloatArray | None:
+        """How unusual each row is, 0 to 1 (`monitoring.signals.outlier`); None if the variant has no distance."""
         with np.errstate(all="ignore"):
-            batch = self.fitted.placed(batch)
             distance = self.fitted.distance(batch)
-            return batch, None if distance is None or not self.ranks else self.ranks.score(distance)
+            return None if distance is None or not self.ranks else self.ranks.score(distance)
 
     def answers(self, counts: NDArray[Any]) -> NDArray[Any]:
         """Of the counts of all signals in a row, those of the first one: what was answered, exactly one bin for each row."""

@@ -24,9 +24,8 @@ class Kept:
 
     def is_for(self, batch: Batch) -> bool:
         """Whether these are rows of that kind: some come as bytes, others as numbers."""
-        inputs, kept = batch.inputs, self._filling
-        alike = inputs.dtype == kept.inputs.dtype and inputs.shape[1:] == kept.inputs.shape[1:]
-        return alike and (batch.places is None) is (kept.places is None)
+        inputs, kept = batch.inputs, self._filling.inputs
+        return inputs.dtype == kept.dtype and inputs.shape[1:] == kept.shape[1:]
 
     def add(self, batch: Batch) -> bool:
         """Copy the batch behind the others; False if there is no room for it."""
@@ -37,8 +36,6 @@ class Kept:
         filling.inputs[start:end] = batch.inputs
         filling.outputs[start:end] = batch.outputs
         filling.embeddings[start:end] = batch.embeddings
-        if filling.places is not None:
-            filling.places[start:end] = batch.places
         self._rows = end
         return True
 
@@ -48,11 +45,10 @@ class Kept:
             return None
         taken, rows = self._filling, slice(self._rows)
         self._filling, self._spare, self._rows = self._spare, taken, 0
-        places = None if taken.places is None else taken.places[rows]
-        return Batch(taken.inputs[rows], taken.outputs[rows], taken.embeddings[rows], places)
+        return Batch(taken.inputs[rows], taken.outputs[rows], taken.embeddings[rows])
 
     def _memory(self, like: Batch) -> Batch:
         def room(part: NDArray[Any]) -> NDArray[Any]:
             return np.empty((self._capacity, *part.shape[1:]), part.dtype)
 
-        return Batch(room(like.inputs), room(like.outputs), room(like.embeddings), None if like.places is None else room(like.places))
+        return Batch(room(like.inputs), room(like.outputs), room(like.embeddings))

@@ -35,8 +35,7 @@ class Batch:
 
     @property
     def nbytes(self) -> int:
-        placed = 0 if self.places is None else self.places.nbytes
-        return self.inputs.nbytes + self.outputs.nbytes + self.embeddings.nbytes + placed
+        return self.inputs.nbytes + self.outputs.nbytes + self.embeddings.nbytes
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,8 @@ class Space(OfArrays):
 
     def place(self, embeddings: FloatArray) -> FloatArray:
         """Where each row of `embeddings` (n, features) is in the space, (n, directions)."""
-        places: FloatArray = embeddings @ self.whitening / _roots(embeddings)
+        places: FloatArray = embeddings @ self.whitening
+        places /= _roots(embeddings)
         return places
 
     def distance(self, places: FloatArray, predicted: IntArray) -> FloatArray:

@@ -52,7 +52,7 @@ def test_a_file_of_an_older_version_has_fewer_signals(subject: Subject, digits8:
     rows = digits8.test_x[:40].astype(np.float32)
     batch = Batch(rows, np.full((40, 10), 0.1, dtype=np.float32), rows.reshape(40, -1))
     assert list(reference.profiles) == signals
-    assert reference.seen(batch)[1] is None
+    assert reference.outlier(batch) is None
     assert (reference.quality, reference.ranks, reference.moments) == ({}, None, None)
     counts = reference.count(batch, digits8.taken)
     assert counts.keys() == {"signals"}
