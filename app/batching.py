@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import Overloaded, TooLate
-from app.predictor import MOST_ROWS, Answer, Called
+from app.predictor import Answer, Called
 from app.served import Loaded
 from monitoring.counts.recorder import Recorder
 from monitoring.signals.measure import Batch
@@ -101,7 +101,7 @@ class Batcher:
         key = self._turns.popleft()
         loaded, line = self._lines[key]
         loop = asyncio.get_running_loop()
-        batch = self._take(line, loop.time())
+        batch = self._take(line, loaded.predictor.pace.batch_rows, loop.time())
         if line:
             self._turns.append(key)
         else:
@@ -112,7 +112,7 @@ class Batcher:
         now = loop.time()
         self._recorder.queued(loaded.subject, [now - waiting.since for waiting in batch])
         rows = batch[0].rows if len(batch) == 1 else np.concatenate([waiting.rows for waiting in batch])
-        if loaded.row_seconds > _SLOW_SECONDS or len(rows) > MOST_ROWS:
+        if loaded.row_seconds > _SLOW_SECONDS or len(rows) > loaded.predictor.pace.batch_rows:
             loop.run_in_executor(self._beside, self._run, loaded, rows).add_done_callback(lambda done: self._finish(batch, done.result()))
         else:
             self._finish(batch, self._run(loaded, rows))
@@ -134,11 +134,11 @@ class Batcher:
         self._measure(start, loop.time())
         loop.call_soon(self._next)
 
-    def _take(self, line: deque[_Waiting], now: float) -> list[_Waiting]:
-        """The first of the line and as many after it as fit; those whose time is over are told so and left out."""
+    def _take(self, line: deque[_Waiting], most_rows: int, now: float) -> list[_Waiting]:
+        """The first of the line and as many after it as `most_rows` allow; those whose time is over are told so and left out."""
         batch: list[_Waiting] = []
         rows = 0
-        while line and (not batch or rows + len(line[0].rows) <= MOST_ROWS):
+        while line and (not batch or rows + len(line[0].rows) <= most_rows):
             waiting = line.popleft()
             self._waiting_rows -= len(waiting.rows)
             if waiting.is_gone and waiting.is_gone():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,12 +22,12 @@ from monitoring.reference import Reference
 from monitoring.signals.measure import Batch
 
 T = TypeVar("T")
-#: Rows of the requests that are put together, and so in one call: beyond it little gets faster, only the memory and the wait grow. Half as
-#: many take a twentieth more of a processor: a call empties its caches, and what comes after it is slow once a call.
-MOST_ROWS = 64
-#: Rows in one call that are tried. What lies between the layers of a convolutional network fits into the caches for few rows only; the
-#: weights of large dense layers are read again in each call, and a small network takes as long for a few rows as for one.
-_CALLS = (MOST_ROWS, 32, 16, 8)
+#: Rows of the requests that are put together, and the seconds that they may take: beyond it little gets faster, only the memory and the
+#: wait grow. With half as many, requests of 32 rows take a twentieth more of a processor: the calls of a model empty its caches, and what
+#: comes after them is slow once each time.
+MOST_ROWS, _MOST_SECONDS = 128, 0.016
+#: Rows in one call that are tried.
+_TRIED = (64, 32, 16, 8)
 #: How often each is tried, unless that took so long already.
 _TRIES, _TRYING_SECONDS = 5, 0.02
 #: Fewer rows that take at most so much longer than the best are better: what else the caches hold stays there.
@@ -128,6 +128,28 @@ class Answer(NamedTuple):
         return make(self, *more) if found is None else found[self.start : self.end]
 
 
+class Pace(NamedTuple):
+    """Rows in one call of a model, and rows of the requests that are put together, which may take several calls.
+
+    What lies between the layers of a convolutional network fits into the processor's caches for few rows only. The weights of large
+    dense layers are read again in each call, and a small network takes as long for a few rows as for one.
+
+    >>> Pace.of({64: 86e-6, 32: 85e-6, 16: 80e-6, 8: 81e-6}), Pace.of({64: 2e-7, 32: 4e-7, 16: 7e-7, 8: 15e-7})
+    (Pace(call_rows=8, batch_rows=128), Pace(call_rows=64, batch_rows=128))
+    >>> Pace.of({64: 4e-4, 32: 5e-4, 16: 6e-4, 8: 8e-4}), Pace.of({64: 0.31, 32: 0.3, 16: 0.3, 8: 0.3})
+    (Pace(call_rows=64, batch_rows=64), Pace(call_rows=8, batch_rows=8))
+    """
+
+    call_rows: int
+    batch_rows: int
+
+    @classmethod
+    def of(cls, seconds: Mapping[int, float]) -> Pace:
+        """Of the seconds that a row takes when so many are in one call."""
+        call_rows = min(rows for rows, row_seconds in seconds.items() if row_seconds <= _NEARLY * min(seconds.values()))
+        return cls(call_rows, min(MOST_ROWS, max(call_rows, int(_MOST_SECONDS / seconds[call_rows]))))
+
+
 class Predictor:
     """One session of ONNX Runtime."""
 
@@ -148,13 +170,13 @@ class Predictor:
         if not set(self._wanted) <= set(outputs):
             raise ManifestError(f"{path} has the outputs {sorted(outputs)}, expected {' and '.join(self._wanted)}; export it again")
         self._taken, self._running = taken, running
-        self._call_rows = MOST_ROWS
+        self.pace = Pace(_TRIED[0], _TRIED[0])
         #: Values of an embedding, or None if that is not fixed.
         self.features = features if isinstance(features := self._session.get_outputs()[outputs.index("embedding")].shape[-1], int) else None
 
     def predict(self, rows: NDArray[Any]) -> Inference:
-        """Answer rows (n, …), in calls of as many as are answered fastest, or nearly so, and at most 64."""
-        calls = max(len(rows) // self._call_rows, -(-len(rows) // MOST_ROWS))
+        """Answer rows (n, …), in calls of about as many as are answered fastest, and at most 64."""
+        calls = max(len(rows) // self.pace.call_rows, -(-len(rows) // _TRIED[0]))
         if calls <= 1:
             return self._waited(rows)
         ends = [len(rows) * call // calls for call in range(calls + 1)]
@@ -165,10 +187,9 @@ class Predictor:
         """Answer rows of nothing, many and one, so that the first request does not pay for memory and kernels, and see how many in one
         call are answered fastest. Seconds for one.
         """
-        self._timed(MOST_ROWS)
-        seconds = {rows: self._shortest(rows) / rows for rows in (*_CALLS, 1)}
-        self._call_rows = min(rows for rows in _CALLS if seconds[rows] <= _NEARLY * min(map(seconds.__getitem__, _CALLS)))
-        return seconds[1]
+        self._timed(_TRIED[0])
+        self.pace = Pace.of({rows: self._shortest(rows) / rows for rows in _TRIED})
+        return self._shortest(1)
 
     def _shortest(self, rows: int) -> float:
         """Of several: one call alone can take ten times as long while the machine does something else."""
