@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,26 +110,23 @@ class Batcher:
         if not batch:
             loop.call_soon(self._next)
             return
-        now = loop.time()
-        self._recorder.queued(loaded.subject, [now - waiting.since for waiting in batch])
+        finish = partial(self._finish, loaded, batch, loop.time())
         rows = batch[0].rows if len(batch) == 1 else np.concatenate([waiting.rows for waiting in batch])
         if loaded.row_seconds > _SLOW_SECONDS or len(rows) > loaded.predictor.pace.batch_rows:
-            loop.run_in_executor(self._beside, self._run, loaded, rows).add_done_callback(lambda done: self._finish(batch, done.result()))
+            loop.run_in_executor(self._beside, _try, loaded, rows).add_done_callback(lambda done: finish(done.result()))
         else:
-            self._finish(batch, self._run(loaded, rows))
+            finish(_try(loaded, rows))
 
-    def _run(self, loaded: Loaded, rows: NDArray[Any]) -> Answer | Exception:
-        try:
-            return ask(loaded, rows, self._recorder)
-        except Exception as error:  # whatever it is, it belongs to those who wait for the answer
-            return error
-
-    def _finish(self, batch: list[_Waiting], found: Answer | Exception) -> None:
+    def _finish(self, loaded: Loaded, batch: list[_Waiting], began: float, found: Answer | Exception) -> None:
+        """Hand the answers over, and only then note what is to be counted: nobody waits for that."""
         start = 0
         for waiting in batch:
             end = start + len(waiting.rows)
             _settle(waiting, found if isinstance(found, Exception) else found.of(start, end))
             start = end
+        self._recorder.queued(loaded.subject, [began - waiting.since for waiting in batch])
+        if not isinstance(found, Exception):
+            note(loaded, found, self._recorder)
         self._recorder.count_many()
         loop = asyncio.get_running_loop()
         self._measure(start, loop.time())
@@ -157,14 +155,23 @@ class Batcher:
         self._drained_at = now
 
 
-def ask(loaded: Loaded, rows: NDArray[Any], recorder: Recorder) -> Answer:
-    """Let a model answer, and note what it answered."""
+def ask(loaded: Loaded, rows: NDArray[Any]) -> Answer:
+    """Let a model answer."""
     began = time.perf_counter()
     outputs, embedding = loaded.predictor.predict(rows)
-    seconds = time.perf_counter() - began
-    batch = Batch(rows, outputs, embedding)
-    recorder.predicted(loaded.subject, batch, seconds)
-    return Called(batch, seconds, loaded.subject.reference).all()
+    return Called(Batch(rows, outputs, embedding), time.perf_counter() - began, loaded.subject.reference).all()
+
+
+def note(loaded: Loaded, answer: Answer, recorder: Recorder) -> None:
+    """Note what a model has answered in one call."""
+    recorder.predicted(loaded.subject, answer.call.batch, answer.call.seconds)
+
+
+def _try(loaded: Loaded, rows: NDArray[Any]) -> Answer | Exception:
+    try:
+        return ask(loaded, rows)
+    except Exception as error:  # whatever it is, it belongs to those who wait for the answer
+        return error
 
 
 def _settle(waiting: _Waiting, found: Answer | Exception) -> None:

@@ -75,7 +75,7 @@ class Called:
     @cached_property
     def largest(self) -> list[float]:
         """The largest output of each row."""
-        found: list[float] = self.batch.outputs.max(axis=1).tolist()
+        found: list[float] = np.maximum.reduce(self.batch.outputs, axis=1).tolist()
         return found
 
 

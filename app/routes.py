@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 
 from app.answers import Reply, write
-from app.batching import ask
+from app.batching import ask, note
 from app.decoding import decompress, read_json
 from app.errors import NotReady, UnknownModel, Unsupported
 from app.feedback import summary
@@ -45,7 +45,9 @@ def body() -> bytes:
 def _predict(prediction: Prediction, **parts: str) -> Response:
     headers = {name.lower(): value for name, value in request.headers.items()}
     asked = prediction.ask(service(), Request(request.path, headers, body(), request.args), parts)
-    return send(asked.reply(ask(asked.loaded, asked.rows, service().recorder)))
+    found = ask(asked.loaded, asked.rows)
+    note(asked.loaded, found, service().recorder)
+    return send(asked.reply(found))
 
 
 for _prediction in PREDICTIONS:

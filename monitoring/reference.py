@@ -130,9 +130,11 @@ class Reference:
 
     def outlier(self, batch: Batch) -> FloatArray | None:
         """How unusual each row is, 0 to 1 (`monitoring.signals.outlier`); None if the variant has no distance."""
+        if self.ranks is None:
+            return None
         with np.errstate(all="ignore"):
             distance = self.fitted.distance(batch)
-            return None if distance is None or not self.ranks else self.ranks.score(distance)
+            return None if distance is None else self.ranks.score(distance)
 
     def answers(self, counts: NDArray[Any]) -> NDArray[Any]:
         """Of the counts of all signals in a row, those of the first one: what was answered, exactly one bin for each row."""

@@ -58,8 +58,10 @@ class Fitted:
 
     def distance(self, batch: Batch) -> FloatArray | None:
         """Of the embedding of each row to the mean of its class, or of all, (n,); None if the variant has no space."""
-        places = self.placed(batch).places
-        return None if self.space is None or places is None else self.space.distance(places, self.answered.groups(batch.outputs))
+        if self.space is None:
+            return None
+        places = self.space.place(batch.embeddings) if batch.places is None else batch.places
+        return self.space.distance(places, self.answered.groups(batch.outputs))
 
 
 def measure(batch: Batch, taken: Input, fitted: Fitted) -> dict[str, FloatArray]:

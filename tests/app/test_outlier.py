@@ -80,11 +80,7 @@ def test_a_model_without_distances_says_nothing(loaded: Loaded, flask_app: Flask
     old = dataclasses.replace(loaded, subject=dataclasses.replace(loaded.subject, reference=without))
     rows = digits8.test_x[:2].astype(np.float32)
 
-    class Unwatched:
-        def predicted(self, *about: Any) -> None:
-            """What is counted of such a model is not laid out."""
-
-    answered = json.loads(to_json(old, ask(old, rows, Unwatched()), service.seal, 0.0))  # type: ignore[arg-type]
+    answered = json.loads(to_json(old, ask(old, rows), service.seal, 0.0))
 
     assert [prediction.keys() & {"outlier", "label"} for prediction in answered["predictions"]] == [{"label"}] * 2
 
