@@ -189,6 +189,8 @@ class Predictor:
         """
         self._timed(_TRIED[0])
         self.pace = Pace.of({rows: self._shortest(rows) / rows for rows in _TRIED})
+        self._timed(1, _giving_back())
+        self._timed(self.pace.call_rows)
         return self._shortest(1)
 
     def _shortest(self, rows: int) -> float:
@@ -198,15 +200,22 @@ class Predictor:
             took.append(self._timed(rows))
         return min(took)
 
-    def _timed(self, rows: int) -> float:
+    def _timed(self, rows: int, options: onnxruntime.RunOptions | None = None) -> float:
         began = time.perf_counter()
-        self._call(np.zeros((rows, *(size or 1 for size in self._taken.shape[1:])), dtype=self._taken.dtype))
+        self._call(np.zeros((rows, *(size or 1 for size in self._taken.shape[1:])), dtype=self._taken.dtype), options)
         return time.perf_counter() - began
 
     def _waited(self, rows: NDArray[Any]) -> Inference:
         with self._running():
             return self._call(rows)
 
-    def _call(self, rows: NDArray[Any]) -> Inference:
-        outputs, embedding = self._session.run(self._wanted, {self._taken.name: rows.astype(self._taken.dtype, copy=False)})
+    def _call(self, rows: NDArray[Any], options: onnxruntime.RunOptions | None = None) -> Inference:
+        outputs, embedding = self._session.run(self._wanted, {self._taken.name: rows.astype(self._taken.dtype, copy=False)}, options)
         return Inference(outputs, embedding)
+
+
+def _giving_back() -> onnxruntime.RunOptions:
+    """With them a call gives back the memory that calls of more rows have left: 20 MB of the founding network, for 64 rows."""
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
