@@ -119,6 +119,8 @@ class Batcher:
 
     def _finish(self, loaded: Loaded, batch: list[_Waiting], began: float, found: Answer | Exception) -> None:
         """Hand the answers over, and only then note what is to be counted: nobody waits for that."""
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self._next)  # whatever goes wrong here
         start = 0
         for waiting in batch:
             end = start + len(waiting.rows)
@@ -128,9 +130,7 @@ class Batcher:
         if not isinstance(found, Exception):
             note(loaded, found, self._recorder)
         self._recorder.count_many()
-        loop = asyncio.get_running_loop()
         self._measure(start, loop.time())
-        loop.call_soon(self._next)
 
     def _take(self, line: deque[_Waiting], most_rows: int, now: float) -> list[_Waiting]:
         """The first of the line and as many after it as `most_rows` allow; those whose time is over are told so and left out."""

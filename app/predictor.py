@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,12 +26,12 @@ T = TypeVar("T")
 #: wait grow. With half as many, requests of 32 rows take a twentieth more of a processor: the calls of a model empty its caches, and what
 #: comes after them is slow once each time.
 MOST_ROWS, _MOST_SECONDS = 128, 0.016
-#: Rows in one call that are tried.
-_TRIED = (64, 32, 16, 8)
-#: How often each is tried, unless that took so long already.
+#: Rows in one call, at least and at most, where there are so many.
+_FEWEST, _MOST = 8, 64
+#: More rows have to be faster by so much: with fewer, what else the caches hold stays there.
+_WORTH = 1.03
+#: How often a call is tried, unless that took so long already.
 _TRIES, _TRYING_SECONDS = 5, 0.02
-#: Fewer rows that take at most so much longer than the best are better: what else the caches hold stays there.
-_NEARLY = 1.03
 #: Task → what a model of it calls its answer.
 OUTPUTS = {"classification": "probabilities", "regression": "value"}
 
@@ -134,9 +134,9 @@ class Pace(NamedTuple):
     What lies between the layers of a convolutional network fits into the processor's caches for few rows only. The weights of large
     dense layers are read again in each call, and a small network takes as long for a few rows as for one.
 
-    >>> Pace.of({64: 86e-6, 32: 85e-6, 16: 80e-6, 8: 81e-6}), Pace.of({64: 2e-7, 32: 4e-7, 16: 7e-7, 8: 15e-7})
+    >>> Pace.of({8: 81e-6, 16: 80e-6}.get), Pace.of({8: 15e-7, 16: 7e-7, 32: 4e-7, 64: 2e-7}.get)
     (Pace(call_rows=8, batch_rows=128), Pace(call_rows=64, batch_rows=128))
-    >>> Pace.of({64: 4e-4, 32: 5e-4, 16: 6e-4, 8: 8e-4}), Pace.of({64: 0.31, 32: 0.3, 16: 0.3, 8: 0.3})
+    >>> Pace.of({8: 8e-4, 16: 6e-4, 32: 5e-4, 64: 4e-4}.get), Pace.of({8: 0.3, 16: 0.3}.get)
     (Pace(call_rows=64, batch_rows=64), Pace(call_rows=8, batch_rows=8))
     """
 
@@ -144,10 +144,12 @@ class Pace(NamedTuple):
     batch_rows: int
 
     @classmethod
-    def of(cls, seconds: Mapping[int, float]) -> Pace:
-        """Of the seconds that a row takes when so many are in one call."""
-        call_rows = min(rows for rows, row_seconds in seconds.items() if row_seconds <= _NEARLY * min(seconds.values()))
-        return cls(call_rows, min(MOST_ROWS, max(call_rows, int(_MOST_SECONDS / seconds[call_rows]))))
+    def of(cls, row_seconds: Callable[[int], float]) -> Pace:
+        """Of the seconds that a row takes when so many are in one call. Twice as many are asked for as long as that is faster."""
+        rows, seconds = _FEWEST, row_seconds(_FEWEST)
+        while rows < _MOST and _WORTH * (of_more := row_seconds(2 * rows)) < seconds:
+            rows, seconds = 2 * rows, of_more
+        return cls(rows, min(MOST_ROWS, max(rows, int(_MOST_SECONDS / seconds))))
 
 
 class Predictor:
@@ -170,13 +172,13 @@ class Predictor:
         if not set(self._wanted) <= set(outputs):
             raise ManifestError(f"{path} has the outputs {sorted(outputs)}, expected {' and '.join(self._wanted)}; export it again")
         self._taken, self._running = taken, running
-        self.pace = Pace(_TRIED[0], _TRIED[0])
+        self.pace = Pace(_MOST, _MOST)
         #: Values of an embedding, or None if that is not fixed.
         self.features = features if isinstance(features := self._session.get_outputs()[outputs.index("embedding")].shape[-1], int) else None
 
     def predict(self, rows: NDArray[Any]) -> Inference:
         """Answer rows (n, …), in calls of about as many as are answered fastest, and at most 64."""
-        calls = max(len(rows) // self.pace.call_rows, -(-len(rows) // _TRIED[0]))
+        calls = max(len(rows) // self.pace.call_rows, -(-len(rows) // _MOST))
         if calls <= 1:
             return self._waited(rows)
         ends = [len(rows) * call // calls for call in range(calls + 1)]
@@ -187,10 +189,9 @@ class Predictor:
         """Answer rows of nothing, many and one, so that the first request does not pay for memory and kernels, and see how many in one
         call are answered fastest. Seconds for one.
         """
-        self._timed(_TRIED[0])
-        self.pace = Pace.of({rows: self._shortest(rows) / rows for rows in _TRIED})
-        self._timed(1, _giving_back())
-        self._timed(self.pace.call_rows)
+        self._timed(1)
+        self.pace = Pace.of(lambda rows: self._shortest(rows) / rows)
+        self._timed(min(2 * self.pace.call_rows - 1, _MOST))
         return self._shortest(1)
 
     def _shortest(self, rows: int) -> float:
@@ -200,22 +201,15 @@ class Predictor:
             took.append(self._timed(rows))
         return min(took)
 
-    def _timed(self, rows: int, options: onnxruntime.RunOptions | None = None) -> float:
+    def _timed(self, rows: int) -> float:
         began = time.perf_counter()
-        self._call(np.zeros((rows, *(size or 1 for size in self._taken.shape[1:])), dtype=self._taken.dtype), options)
+        self._call(np.zeros((rows, *(size or 1 for size in self._taken.shape[1:])), dtype=self._taken.dtype))
         return time.perf_counter() - began
 
     def _waited(self, rows: NDArray[Any]) -> Inference:
         with self._running():
             return self._call(rows)
 
-    def _call(self, rows: NDArray[Any], options: onnxruntime.RunOptions | None = None) -> Inference:
-        outputs, embedding = self._session.run(self._wanted, {self._taken.name: rows.astype(self._taken.dtype, copy=False)}, options)
+    def _call(self, rows: NDArray[Any]) -> Inference:
+        outputs, embedding = self._session.run(self._wanted, {self._taken.name: rows.astype(self._taken.dtype, copy=False)})
         return Inference(outputs, embedding)
-
-
-def _giving_back() -> onnxruntime.RunOptions:
-    """With them a call gives back the memory that calls of more rows have left: 20 MB of the founding network, for 64 rows."""
-    options = onnxruntime.RunOptions()
-    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-    return options
