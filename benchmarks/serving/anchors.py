@@ -1,6 +1,8 @@
 """What the machine can give at most, measured in the same minutes as everything else: raw ONNX Runtime, and a server that does nothing.
 
 limit = cores / (core seconds of the model for a row in a batch + core seconds of a bare server for a request)
+
+Neither reads what it is sent. Who is sent JSON has to, so the seconds that the fastest reader takes for a row are measured as well.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+import orjson
 
 from benchmarks.serving.cells import weighed
 from benchmarks.serving.load import Load, Post, mean, wrk
@@ -29,11 +32,14 @@ _START_SECONDS = 60
 
 @dataclass(frozen=True)
 class Anchors:
-    """`raw` rows per second by batch size, one process for each core; `call_ms` the middle of one call for one row, alone."""
+    """`raw` rows per second by batch size, one process for each core; `call_ms` the middle of one call for one row, alone, and
+    `reading_ms` of reading a row of JSON.
+    """
 
     cores: int
     raw: dict[str, float]
     call_ms: float
+    reading_ms: float
     bare: Load
     bare_alone: Load
 
@@ -45,19 +51,23 @@ class Anchors:
         """Rows per second that no server can pass with so many rows in a request."""
         return rows * self.cores / (rows * self.cores / self.best + self.cores / self.bare.per_second)
 
+    def with_json(self, per_second: float) -> float:
+        """Rows per second where there are `per_second` of them without, if each is read of JSON."""
+        return 1 / (1 / per_second + 1e-3 * self.reading_ms / self.cores)
+
 
 def measure(model: Model, cores: int, seconds: float) -> Anchors:
     raw = {str(batch): sum(rate for rate, _ in _raw(model, cores, batch, seconds)) for batch in BATCHES}
     ((_, call_ms),) = _raw(model, 1, 1, seconds)
     bare, alone = _bare(model, cores, seconds)
-    return Anchors(cores, raw, call_ms, bare, alone)
+    return Anchors(cores, raw, call_ms, _reading_ms(model, seconds), bare, alone)
 
 
 def middle(found: Sequence[Anchors]) -> Anchors:
     """Of several measurements in one run."""
     raw = {batch: float(np.mean([one.raw[batch] for one in found])) for batch in found[0].raw}
-    call_ms = float(np.mean([one.call_ms for one in found]))
-    return Anchors(found[0].cores, raw, call_ms, mean([one.bare for one in found]), mean([one.bare_alone for one in found]))
+    call_ms, reading_ms = (float(np.mean([getattr(one, name) for one in found])) for name in ("call_ms", "reading_ms"))
+    return Anchors(found[0].cores, raw, call_ms, reading_ms, mean([one.bare for one in found]), mean([one.bare_alone for one in found]))
 
 
 def _raw(model: Model, processes: int, batch: int, seconds: float) -> list[tuple[float, float]]:
@@ -89,6 +99,17 @@ def _call_raw(path: str, name: str, shape: tuple[int, ...], seconds: float, toge
         marks.append(time.perf_counter())
     rate = shape[0] * (len(marks) - 1) / (marks[-1] - marks[0])
     results.put((rate, float(np.median(np.diff(marks))) * 1e3))
+
+
+def _reading_ms(model: Model, seconds: float) -> float:
+    """With orjson, and pixels as bytes: no other way that a Python server can take was faster."""
+    texts = [orjson.dumps({"instances": group.tolist()}) for group in model.groups(1)]
+    marks = [time.perf_counter()]
+    while marks[-1] - marks[0] < seconds:
+        for text in texts:
+            np.frombuffer(bytes(orjson.loads(text)["instances"][0]), np.uint8).astype(np.float32)
+            marks.append(time.perf_counter())
+    return float(np.median(np.diff(marks))) * 1e3
 
 
 def _bare(model: Model, cores: int, seconds: float) -> tuple[Load, Load]:

@@ -87,6 +87,8 @@ def _anchor_rows(anchors: Anchors) -> Iterator[tuple[str, ...]]:
     times = f"{anchors.bare.p50_ms:.1f}", f"{anchors.bare.p99_ms:.1f}", f"{anchors.bare_alone.p50_ms:.2f}", f"{anchors.bare.core_us:.0f}"
     yield "bare ASGI server", bare, bare, "", "", *times
     yield "limit = model in batches + bare server", *(f"{anchors.limit(rows_of(cell)):,.0f}" for cell in CELLS)
+    read = [f"{anchors.with_json(anchors.limit(rows_of(cell))):,.0f}" if cell.startswith("json") else "" for cell in CELLS]
+    yield f"limit, and its JSON read ({1e3 * anchors.reading_ms:.0f} µs a row)", *read
 
 
 def _row(title: str, served: Served) -> tuple[str, ...]:

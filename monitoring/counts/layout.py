@@ -22,7 +22,7 @@ from monitoring.signals.measure import QUALITY_CHECKS
 
 #: Upper bounds of the duration histograms, in seconds.
 DURATION_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-#: Upper bounds of the histogram of rows that one call of the model answered.
+#: Upper bounds of the histogram of rows that were answered together.
 BATCH_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 #: Upper bounds of the time between a prediction and its label, in seconds.
 DELAY_BOUNDS = (1, 10, 60, 600, 3600, 6 * 3600, 86400, 7 * 86400, 30 * 86400)

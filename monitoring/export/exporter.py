@@ -89,7 +89,7 @@ def _predictions(shown: list[Exported]) -> Iterator[Metric]:
     outliers = CounterMetricFamily("veleta_outlier", "Watched rows by how far they are from their class", labels=[*MODEL, "level"])
     inference = HistogramMetricFamily("veleta_inference_duration_seconds", "Time of one call of the model", labels=MODEL)
     queue = HistogramMetricFamily("veleta_queue_duration_seconds", "Time that a request waited for the model", labels=MODEL)
-    batch = HistogramMetricFamily("veleta_batch_size", "Rows that one call of the model answered", labels=MODEL)
+    batch = HistogramMetricFamily("veleta_batch_size", "Rows that were answered together", labels=MODEL)
     for one in shown:
         parts = one.subject.layout.split(one.track.counts)
         reference = one.subject.reference
