@@ -163,7 +163,7 @@ def ask(loaded: Loaded, rows: NDArray[Any]) -> Answer:
 
 
 def note(loaded: Loaded, answer: Answer, recorder: Recorder) -> None:
-    """Note what a model has answered in one call."""
+    """Note what a model has answered."""
     recorder.predicted(loaded.subject, answer.call.batch, answer.call.seconds)
 
 

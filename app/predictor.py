@@ -45,7 +45,7 @@ class Inference(NamedTuple):
 
 @dataclass(frozen=True)
 class Called:
-    """What one call of a model gave for all rows of a `batch`, those of several requests together; it took `seconds`.
+    """What a model gave for all rows of a `batch`, those of several requests together; its calls took `seconds`.
 
     What is said of each row is a list, made once for all requests, by the first that wants to know it: of a single row, NumPy takes ten
     times as long.
