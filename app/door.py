@@ -82,8 +82,8 @@ class Door:
         ended = time.perf_counter()
         if visit.subject and status == _OK:
             waiting, writing = visit.answered_at - visit.read_at - visit.calling_seconds, ended - visit.answered_at
-            steps = visit.rows, visit.reading_seconds, waiting, visit.calling_seconds, writing
-            self._recorder.answered(visit.subject, route, ended - visit.began, *steps)
+            took = ended - visit.began, visit.rows, visit.reading_seconds, waiting, visit.calling_seconds, writing
+            self._recorder.answered(visit.subject, route, took)
         else:
             self._recorder.requested(route, status, ended - visit.began)
         if self._logged:

@@ -122,7 +122,7 @@ class Reference:
     def count_answers(self, outputs: FloatArray) -> IntArray:
         """What rows that are not watched add to the counts, (bins of the first signal,): only what was answered."""
         answered = self.fitted.answered
-        return bin_counts(answered.signals(outputs)[answered.name], self.profiles[answered.name].edges)
+        return bin_counts(answered.values(outputs), self.profiles[answered.name].edges)
 
     @cached_property
     def _bins(self) -> Bins:

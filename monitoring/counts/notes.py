@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
@@ -42,10 +42,9 @@ class Numbers:
 
     def __init__(self, width: int) -> None:
         self._width, self._values = width, array("d")
-
-    def add(self, numbers: Iterable[float]) -> None:
-        """Those of one note, or of several. Any thread may do so at any time: what C does to an array no other thread comes between."""
-        self._values.extend(numbers)
+        #: Adds the numbers of one note, or of several. Any thread may do so at any time: what C does to an array no other thread comes
+        #: between.
+        self.add: Callable[[Iterable[float]], None] = self._values.extend
 
     def take(self) -> FloatArray:
         """The notes that are there now, taken out, (n, width)."""

@@ -1,9 +1,9 @@
 """The recorder: what a worker notes of its requests, and how the notes turn into counts.
 
 A request only leaves a note. Notes are counted together in one vectorized step: by the event loop when there are many or it is time, and
-else by a thread, about four times a second. A thread that counts while the loop answers takes turns with it, so that each request in
-that time waits for it several times; the loop counts between two answers, and once for hundreds of rows. A worker that is killed takes at
-most the notes of the last half of a second with it.
+else by a thread, a quarter of a second after they came. A thread that counts while the loop answers takes turns with it, so that each
+request in that time waits for it several times; the loop counts between two answers, and once for hundreds of rows. A worker that is
+killed takes at most the notes of the last second with it.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from monitoring.signals.measure import QUALITY_CHECKS, Batch, quality
 from monitoring.subject import Subject
 
 _log = logging.getLogger("veleta.recorder")
-#: With 2,400 rows a second, a row takes 9 µs to count this often, and 16 ten times a second: a flush costs what a hundred rows do.
-_FLUSH_SECONDS = 0.25
+#: How long the thread waits for more notes, and for how long nothing is counted again: a flush costs what a hundred rows do.
+_FLUSH_SECONDS, _REST_SECONDS = 0.25, 0.5
 #: So many rows are counted at once, at most. Whoever waits meanwhile waits for seven milliseconds: one request in so many of a connection.
 _MANY_ROWS = 2048
 #: Fewer, but more than these, are counted when so long has passed: before the thread would.
-_SOME_ROWS, _LOOP_SECONDS = 64, 0.2
+_SOME_ROWS, _LOOP_SECONDS = 64, 0.45
 #: Rows of one kind that are kept, and their bytes, at most: the request that finds no room counts them.
 _MOST_KEPT_ROWS, _MOST_KEPT_BYTES = 2 * _MANY_ROWS, 1 << 24
 _OK = 200
@@ -80,16 +80,15 @@ class Recorder:
         """A variant has answered rows in one call."""
         notes = self._notes_of(subject)
         notes.calls.add((len(batch), inference_seconds))
-        if not self._takes(notes, batch):
+        with self._keeping:
+            watched = notes.sampling.takes(len(batch), time.monotonic())
+            is_kept = watched and notes.keep(batch, _MOST_KEPT_ROWS, _MOST_KEPT_BYTES)
+        if not watched:
             notes.unwatched.append(batch.outputs)
-            self._wake()
-            return
-        self._rows += len(batch)
-        if not self._keep(notes, batch):
-            self.flush()
-            if not self._keep(notes, batch):  # more than is kept at all
-                with self._counting:
-                    self._count_rows(subject, batch)
+        else:
+            self._rows += len(batch)
+            if not is_kept:
+                self._make_room(notes, batch)
         self._wake()
 
     def queued(self, subject: Subject, seconds: list[float]) -> None:
@@ -105,10 +104,12 @@ class Recorder:
         self._requested[route, code].append(seconds)
         self._wake()
 
-    def answered(self, subject: Subject, route: str, *took: float) -> None:
-        """A request is answered by a model: the seconds that it took, its rows, and the seconds of its steps, in the order of `Cost`."""
+    def answered(self, subject: Subject, route: str, took: tuple[float, ...]) -> None:
+        """A request is answered by a model: the seconds that it took, its rows, and the seconds of its steps, in the order of `Cost`.
+
+        Nobody is woken for it: who counts stays awake as long as one that has begun has not ended.
+        """
         self._notes_of(subject).requests[route].add(took)
-        self._wake()
 
     def refused(self, subject: Subject, check: str, seconds: float = 0.0) -> None:
         """A request's data did not pass a check, which took so long to find out."""
@@ -158,7 +159,7 @@ class Recorder:
         while not self._stop.is_set():
             self._noted.wait()
             self._stop.wait(_FLUSH_SECONDS)
-            if time.monotonic() - self._flushed_at < _FLUSH_SECONDS and not self._stop.is_set():
+            if time.monotonic() - self._flushed_at < _REST_SECONDS and not self._stop.is_set():
                 continue  # the loop has counted, and what it has noted since is for the next time
             try:
                 self.flush()
@@ -175,14 +176,14 @@ class Recorder:
         notes = self._notes.get(subject.key)
         return notes or self._notes.setdefault(subject.key, SubjectNotes(subject, Sampling(self._watch_limit, self._rng)))
 
-    def _takes(self, notes: SubjectNotes, batch: Batch) -> bool:
-        """Whether these rows are watched."""
+    def _make_room(self, notes: SubjectNotes, batch: Batch) -> None:
+        """Count what is kept, and then keep these rows, or count them too if they are more than is kept at all."""
+        self.flush()
         with self._keeping:
-            return notes.sampling.takes(len(batch), time.monotonic())
-
-    def _keep(self, notes: SubjectNotes, batch: Batch) -> bool:
-        with self._keeping:
-            return notes.keep(batch, _MOST_KEPT_ROWS, _MOST_KEPT_BYTES)
+            is_kept = notes.keep(batch, _MOST_KEPT_ROWS, _MOST_KEPT_BYTES)
+        if not is_kept:
+            with self._counting:
+                self._count_rows(notes.subject, batch)
 
     def _count_answers(self, notes: SubjectNotes) -> None:
         """What the model was asked and answered."""
@@ -223,6 +224,8 @@ class Recorder:
                     self._costs.answered(notes.subject.key, took[:, 1:])
         self._in_flight += len(take(self._begun)) - ended  # after the others: none ends before it began
         self._server["in_flight"][0] = self._in_flight
+        if self._in_flight > 0:
+            self._wake()
 
     def _count_durations(self, route: str, code: int, seconds: FloatArray) -> int:
         place = self._routes.get(route, len(self._routes) - 1)

@@ -1,7 +1,8 @@
 """Sampling: which calls of a model are watched when more rows come, and for long, than tell anything new.
 
 A call is watched with all its rows or not at all, by chance: what is watched is what the same clients would have sent at a lower rate.
-Every call is as long as there is credit. It grows while fewer rows come than are watched in the long run, and lasts for a burst.
+How many calls go by until the next one that is watched is drawn once: their gaps are geometric, which is the same as a chance for each.
+Every call is watched as long as there is credit. It grows while fewer rows come than are watched in the long run, and lasts for a burst.
 
 >>> sampling = Sampling(500, np.random.default_rng(0))
 >>> came = [(10, at / 1000) for at in range(60_000)]
@@ -29,6 +30,7 @@ class Sampling:
         self._rows_per_second, self._rng = rows_per_second, rng
         self._credit, self._share = rows_per_second * _CREDIT_SECONDS, 1.0
         self._came, self._since = 0, -_CREDIT_SECONDS
+        self._until_next = 1
 
     def takes(self, rows: int, now: float) -> bool:
         """Whether a call that answered so many rows is watched. `now` in seconds, of any clock that only goes on."""
@@ -40,4 +42,13 @@ class Sampling:
             self._credit = min(max(0.0, self._credit + due - self._came), self._rows_per_second * _CREDIT_SECONDS)
             self._share = 1.0 if self._credit else due / self._came
             self._came, self._since = 0, now
-        return self._share >= 1 or self._rng.random() < self._share
+            self._until_next = self._draw()
+        self._until_next -= 1
+        if self._until_next:
+            return False
+        self._until_next = self._draw()
+        return True
+
+    def _draw(self) -> int:
+        """Of how many calls from now on the last one is watched. It may be drawn anew at any time: chance has no memory."""
+        return 1 if self._share >= 1 else int(self._rng.geometric(self._share))

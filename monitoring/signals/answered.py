@@ -15,6 +15,10 @@ class Answered(Protocol):
 
     name: str
 
+    def values(self, outputs: FloatArray) -> FloatArray:
+        """The signal `name` of each answer, (n,)."""
+        ...
+
     def signals(self, outputs: FloatArray) -> dict[str, FloatArray]:
         """The signals of the answers alone: name → values (n,). The first is `name`."""
         ...
@@ -45,11 +49,14 @@ class Classes:
 
     name = "class"
 
+    def values(self, outputs: FloatArray) -> FloatArray:
+        return self.groups(outputs).astype(np.float64)
+
     def signals(self, outputs: FloatArray) -> dict[str, FloatArray]:
         columns = np.ascontiguousarray(outputs.T)  # a row a class: over classes that is several times as fast
         logs = np.log(np.maximum(columns, np.finfo(columns.dtype).tiny))
         return {
-            "class": outputs.argmax(axis=1).astype(np.float64),
+            "class": self.values(outputs),
             "confidence": columns.max(axis=0),
             "entropy": np.abs((columns * logs).sum(axis=0)),
         }
@@ -74,8 +81,11 @@ class Values:
 
     name = "value"
 
+    def values(self, outputs: FloatArray) -> FloatArray:
+        return outputs[:, 0]
+
     def signals(self, outputs: FloatArray) -> dict[str, FloatArray]:
-        return {"value": outputs[:, 0]}
+        return {"value": self.values(outputs)}
 
     def groups(self, outputs: FloatArray) -> IntArray:
         return np.zeros(len(outputs), dtype=np.int64)

@@ -12,8 +12,9 @@ import pytest
 from models.store import Store
 from monitoring.arrays import FloatArray
 from monitoring.counts import recorder as module
+from monitoring.counts.layout import server_layout
 from monitoring.counts.recorder import Recorder
-from monitoring.counts.shared_counts import subject_counts
+from monitoring.counts.shared_counts import server_counts, subject_counts
 from monitoring.signals.measure import Batch
 from monitoring.subject import Subject
 from tests.live_server import wait_for
@@ -70,6 +71,17 @@ def test_the_thread_counts_what_is_left(recorder: Recorder, subject: Subject, tm
     recorder.count_many()
     recorder.predicted(subject, rows(subject, 7, 1), 0.001)
     assert wait_for(lambda: predictions(subject, tmp_path) == MANY + 7, 5)
+
+
+def test_a_request_that_ends_after_its_rows_are_counted_is_counted_too(recorder: Recorder, subject: Subject, tmp_path: Path) -> None:
+    """Nothing else comes that would wake the thread."""
+    server = server_counts(tmp_path / "state" / "counts", server_layout(("/predict", "other")))
+    found = lambda: server.layout.split(server.total())  # noqa: E731
+    recorder.began()
+    recorder.predicted(subject, rows(subject, 3, 0), 0.001)
+    assert wait_for(lambda: predictions(subject, tmp_path) == 3 and found()["in_flight"] == 1, 5)
+    recorder.answered(subject, "/predict", (0.01, 3, 0.001, 0.001, 0.001, 0.001))
+    assert wait_for(lambda: found()["in_flight"] == 0 and found()["requests"].sum() == 1, 5)
 
 
 def test_together_or_one_by_one_is_the_same(subject: Subject, tmp_path: Path) -> None:
