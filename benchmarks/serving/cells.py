@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -55,9 +54,8 @@ class Turns:
         return Served(found, alone, self._server.memory_mib(), self._server.start_seconds)
 
 
-def weighed(server: Server, post: Post, connections: int, seconds: float, after: float = 0) -> Load:
-    """A load, and what it took of the processors until so long after: that hardly changes when other programs want them, too."""
+def weighed(server: Server, post: Post, connections: int, seconds: float) -> Load:
+    """A load, and what it took of the processors: that hardly changes when other programs want them, too."""
     before = server.core_seconds()
     load = wrk(server.port, post, connections, seconds)
-    time.sleep(after)
     return replace(load, core_us=1e6 * (server.core_seconds() - before) / max(load.requests, 1))

@@ -76,8 +76,8 @@ def manners(anchors: Anchors, veleta: Served, found: Manners, queue_rows: int) -
     yield Goal(f"soak of {found.soak_memory.seconds:.0f} s: requests that failed", found.soak.failed, 0)
     yield _flat(f"soak of {found.soak_memory.seconds:.0f} s", found.soak_memory)
     watching = found.watching
-    spent = f"of {watching.core_us_with:.0f} µs of a processor for a request {watching.core}"
-    yield Goal(f"cost of monitoring, share of the throughput ({watching.fewer}; {spent})", watching.fewer.value, 0.03)
+    spent = f"of {watching.core_us:.0f} µs; {watching.share}"
+    yield Goal(f"cost of monitoring, share of the processor time of a request ({spent})", watching.share.value, 0.03)
 
 
 def _overload(found: Manners) -> Iterator[Goal]:

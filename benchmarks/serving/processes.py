@@ -24,11 +24,12 @@ class NotServing(Exception):
 
 @dataclass(frozen=True)
 class Server:
-    """A server that has answered once."""
+    """A server that has answered once, started in that folder."""
 
     pid: int
     port: int
     start_seconds: float
+    folder: Path
 
     @property
     def workers(self) -> list[int]:
@@ -67,7 +68,7 @@ def serving(
             if process.poll() is not None or time.perf_counter() - began > seconds:
                 raise NotServing(log.read_text(encoding="utf-8", errors="replace").strip()[-400:] or "it ended without a word")
             time.sleep(0.005)
-        yield Server(process.pid, port, time.perf_counter() - began)
+        yield Server(process.pid, port, time.perf_counter() - began, folder)
     finally:
         _end(process)
 

@@ -15,8 +15,8 @@ from typing import TypeVar
 import numpy as np
 import orjson
 
-from benchmarks.serving import cells, one_client, open_loop, overload
-from benchmarks.serving.load import Load, Post, answers, mean, wrk
+from benchmarks.serving import one_client, open_loop, overload, turning
+from benchmarks.serving.load import Load, Post, answers, wrk
 from benchmarks.serving.model import Model
 from benchmarks.serving.overload import Overload
 from benchmarks.serving.plan import Plan
@@ -24,9 +24,6 @@ from benchmarks.serving.processes import Server, environment, free_port, serving
 
 _DEADLINE_SECONDS = 1.0
 _SCALE_SECONDS = 0.2
-#: After so long, what a load has left to count is counted.
-_COUNTED_SECONDS = 0.5
-_WATCHED, _UNWATCHED = "veleta", "benchmarks.serving.unwatched"
 T = TypeVar("T")
 
 
@@ -46,8 +43,8 @@ class Trend:
 
 @dataclass(frozen=True)
 class Share:
-    """The mean over starts of the pair in the middle, with its 95 % interval by bootstrap over the starts of the two servers: processes
-    differ by how they happened to start, more than turns do.
+    """The mean over processes of the pair in the middle, with its 95 % interval by bootstrap over the processes: they differ by how they
+    happened to start.
     """
 
     value: float
@@ -55,9 +52,9 @@ class Share:
     high: float
 
     @classmethod
-    def of(cls, starts: Sequence[Sequence[float]]) -> Share:
-        """Of the pairs of each start."""
-        middles = np.array([np.median(pairs) for pairs in starts])
+    def of(cls, processes: Sequence[Sequence[float]]) -> Share:
+        """Of the pairs of each process."""
+        middles = np.array([np.median(pairs) for pairs in processes])
         drawn = np.random.default_rng(0).choice(middles, (2000, len(middles))).mean(axis=1)
         low, high = np.quantile(drawn, (0.025, 0.975))
         return cls(float(middles.mean()), float(low), float(high))
@@ -68,12 +65,12 @@ class Share:
 
 @dataclass(frozen=True)
 class Watching:
-    """What monitoring takes: the share by which fewer requests are answered, and that of a server's processor time for a request."""
+    """What monitoring takes of the processor time of a request, of a server that has no more to give: of its throughput at most as much,
+    since its clients are on the same machine.
+    """
 
-    fewer: Share
-    core: Share
-    core_us_with: float
-    core_us_without: float
+    share: Share
+    core_us: float
 
 
 @dataclass(frozen=True)
@@ -104,7 +101,7 @@ def posts(model: Model) -> dict[str, Post]:
 
 
 @contextlib.contextmanager
-def running(model: Model, program: str = _WATCHED) -> Iterator[Server]:
+def running(model: Model, program: str = "veleta") -> Iterator[Server]:
     """A server of that model with the settings that everybody gets."""
     port, first = free_port(), posts(model)["json_1"]
     with tempfile.TemporaryDirectory(prefix="veleta-state-") as state:
@@ -143,24 +140,19 @@ def _start_seconds(model: Model) -> float:
 
 
 def _watching(model: Model, sent: Mapping[str, Post], plan: Plan) -> Watching:
-    """Both servers are asked in short turns, so that the machine's drift falls on both, and are started anew now and then."""
-    starts = [_pairs(model, sent, plan) for _ in range(plan.watched_starts)]
-    fewer = Share.of([[1 - of.per_second / without.per_second for of, without in pairs] for pairs in starts])
-    core = Share.of([[1 - without.core_us / of.core_us for of, without in pairs] for pairs in starts])
-    with_it, without_it = (mean([pair[side] for pairs in starts for pair in pairs]).core_us for side in (0, 1))
-    return Watching(fewer, core, with_it, without_it)
+    workers = [pairs for _ in range(plan.watched_starts) for pairs in _pairs(model, sent, plan)]
+    share = Share.of([[1 - unwatched / watched for watched, unwatched in pairs] for pairs in workers])
+    return Watching(share, 1e6 * float(np.median([watched for pairs in workers for watched, _ in pairs])))
 
 
-def _pairs(model: Model, sent: Mapping[str, Post], plan: Plan) -> list[tuple[Load, Load]]:
-    """Turns of two servers that have just started: with monitoring and without. The burst that is watched whole is over by then."""
-    with running(model) as watched, running(model, _UNWATCHED) as unwatched:
-        for server in (watched, unwatched):
-            wrk(server.port, sent["binary_32"], 8, plan.warm_up)
-        found: dict[int, list[Load]] = {watched.pid: [], unwatched.pid: []}
-        for number in range(-1, plan.pairs):
-            for server in (watched, unwatched) if number % 2 else (unwatched, watched):
-                found[server.pid].append(cells.weighed(server, sent["binary_1"], 32, plan.watched, _COUNTED_SECONDS))
-        return list(zip(found[watched.pid], found[unwatched.pid], strict=True))[1:]  # the first ones warm up
+def _pairs(model: Model, sent: Mapping[str, Post], plan: Plan) -> list[list[tuple[float, float]]]:
+    """Of each worker of a server that has just started. The burst that is watched whole is over by then."""
+    with running(model, "benchmarks.serving.turning") as server:
+        wrk(server.port, sent["binary_32"], 8, plan.warm_up)
+        wrk(server.port, sent["binary_1"], 32, plan.warm_up)
+        turning.pairs(server.folder)  # these warm up
+        wrk(server.port, sent["binary_1"], 32, plan.watched)
+        return turning.pairs(server.folder)
 
 
 def _overload(server: Server, post: Post, per_second: float, seconds: float) -> tuple[Overload, Trend]:
