@@ -26,8 +26,9 @@ from monitoring.signals.measure import Batch
 
 #: A model that takes longer than this for one row runs beside the event loop, so that the loop goes on reading requests.
 _SLOW_SECONDS = 0.001
-#: Takes the answer to some rows, or why there is none.
-Settle = Callable[[Answer | Exception], None]
+#: Takes the answer to some rows, or why there is none, and gives back what hands it over. All answers of a batch are written before the
+#: first is handed over: to send one empties the processor's caches of what writes the next.
+Settle = Callable[[Answer | Exception], Callable[[], None]]
 _log = logging.getLogger("veleta")
 
 
@@ -59,7 +60,7 @@ class Batcher:
         """Answer rows (n, …) together with what else waits for the same model. Raises Overloaded or TooLate."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
-        def settle(found: Answer | Exception) -> None:
+        def hand_over(found: Answer | Exception) -> None:
             if answer.done():  # its client is gone
                 return
             if isinstance(found, Exception):
@@ -67,13 +68,13 @@ class Batcher:
             else:
                 answer.set_result(found)
 
-        self.submit(loaded, rows, timeout_seconds, settle, answer.done)
+        self.submit(loaded, rows, timeout_seconds, lambda found: partial(hand_over, found), answer.done)
         return await answer
 
     def submit(
         self, loaded: Loaded, rows: NDArray[Any], timeout_seconds: float, settle: Settle, is_gone: Callable[[], bool] | None = None
     ) -> None:
-        """The same without a task to wait in: the answer is handed to `settle`, later. Raises Overloaded.
+        """The same without a task to wait in: `settle` is told the answer, later. Raises Overloaded.
 
         If `is_gone` says by then that nobody waits for them, the rows are not answered.
         """
@@ -121,11 +122,13 @@ class Batcher:
         """Hand the answers over, and only then note what is to be counted: nobody waits for that."""
         loop = asyncio.get_running_loop()
         loop.call_soon(self._next)  # whatever goes wrong here
-        start = 0
+        start, settled = 0, []
         for waiting in batch:
             end = start + len(waiting.rows)
-            _settle(waiting, found if isinstance(found, Exception) else found.of(start, end))
+            settled.append(_settle(waiting, found if isinstance(found, Exception) else found.of(start, end)))
             start = end
+        for hand_over in settled:
+            _hand_over(hand_over)
         self._recorder.queued(loaded.subject, [began - waiting.since for waiting in batch])
         if not isinstance(found, Exception):
             note(loaded, found, self._recorder)
@@ -142,7 +145,7 @@ class Batcher:
             if waiting.is_gone and waiting.is_gone():
                 continue
             if waiting.since + waiting.timeout_seconds < now:
-                _settle(waiting, TooLate(waiting.timeout_seconds))
+                _hand_over(_settle(waiting, TooLate(waiting.timeout_seconds)))
                 continue
             batch.append(waiting)
             rows += len(waiting.rows)
@@ -174,8 +177,17 @@ def _try(loaded: Loaded, rows: NDArray[Any]) -> Answer | Exception:
         return error
 
 
-def _settle(waiting: _Waiting, found: Answer | Exception) -> None:
+def _settle(waiting: _Waiting, found: Answer | Exception) -> Callable[[], None] | None:
     try:
-        waiting.settle(found)
+        return waiting.settle(found)
+    except Exception:  # the others of the batch still wait for theirs
+        _log.exception("an answer could not be written")
+        return None
+
+
+def _hand_over(hand_over: Callable[[], None] | None) -> None:
+    try:
+        if hand_over:
+            hand_over()
     except Exception:  # the others of the batch still wait for theirs
         _log.exception("an answer could not be handed over")

@@ -81,8 +81,8 @@ class Door:
         """The request is answered. `route` is what it is counted by."""
         ended = time.perf_counter()
         if visit.subject and status == _OK:
-            waiting, writing = visit.answered_at - visit.read_at - visit.calling_seconds, ended - visit.answered_at
-            took = ended - visit.began, visit.rows, visit.reading_seconds, waiting, visit.calling_seconds, writing
+            waiting = visit.answered_at - visit.read_at - visit.calling_seconds
+            took = ended - visit.began, visit.rows, visit.reading_seconds, waiting, visit.calling_seconds, visit.writing_seconds
             self._recorder.answered(visit.subject, route, took)
         else:
             self._recorder.requested(route, status, ended - visit.began)

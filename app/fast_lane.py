@@ -100,6 +100,7 @@ class FastLane:
         visit = self._service.door.enter("POST", whole.path, whole.headers, address)
 
         def end(reply: Reply) -> None:
+            current.set(visit)
             try:
                 finish(reply, b"x-request-id: %b\r\n" % visit.request_id.encode() if visit.request_id else b"")
             finally:
@@ -116,7 +117,7 @@ class FastLane:
             end(self._explain(error, visit))
         return True
 
-    def _settle(self, visit: Visit, asked: Asked, end: Callable[[Reply], None], found: Answer | Exception) -> None:
+    def _settle(self, visit: Visit, asked: Asked, end: Callable[[Reply], None], found: Answer | Exception) -> Callable[[], None]:
         current.set(visit)
         try:
             if isinstance(found, Exception):
@@ -124,7 +125,7 @@ class FastLane:
             reply = asked.reply(found)
         except Exception as error:
             reply = self._explain(error, visit)
-        end(reply)
+        return partial(end, reply)
 
     async def _predict(self, scope: Message, receive: Receive, send: Send, prediction: Prediction, parts: Mapping[str, str]) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}

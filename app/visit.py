@@ -32,6 +32,7 @@ class Visit:
     read_at: float = 0.0
     calling_seconds: float = 0.0
     answered_at: float = 0.0
+    writing_seconds: float = 0.0
 
     def asked(self, subject: Subject, rows: int, since: float) -> None:
         """The request is read: so many rows for this model."""
@@ -41,6 +42,10 @@ class Visit:
     def answered(self, calling_seconds: float) -> None:
         """The model has answered, in a call of so long."""
         self.calling_seconds, self.answered_at = calling_seconds, time.perf_counter()
+
+    def written(self) -> None:
+        """The answer is written, and may have to wait until it is sent."""
+        self.writing_seconds = time.perf_counter() - self.answered_at
 
 
 #: The request that this task or thread answers, so that whoever writes a log line need not be told of it.

@@ -39,9 +39,13 @@ class Asked(NamedTuple):
 
     def reply(self, answer: Answer) -> Reply:
         """The answer, written."""
-        if visit := current.get():
-            visit.answered(answer.call.seconds)
-        return self.write(answer)
+        visit = current.get()
+        if visit is None:
+            return self.write(answer)
+        visit.answered(answer.call.seconds)
+        reply = self.write(answer)
+        visit.written()
+        return reply
 
 
 @dataclass(frozen=True)
