@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
+from tokenize import TokenError
 from types import MappingProxyType
 from typing import Any
 
@@ -235,7 +236,7 @@ def _npy(body: bytes) -> NDArray[Any]:
         version = np.lib.format.read_magic(file)
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read_header(file)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, TokenError) as error:
         raise BadInput("the .npy file has a damaged head; write it with numpy.save") from error
     if dtype.kind not in "iuf":
         raise BadInput(f"the .npy file holds {dtype}, expected numbers")

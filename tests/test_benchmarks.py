@@ -7,12 +7,19 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from benchmarks.serving import turning
 from benchmarks.serving.load import NoWrk, find_wrk
+from models.store import Store
+from monitoring.counts.shared_counts import subject_counts
+from monitoring.signals.measure import Batch
+from monitoring.subject import Subject
 from tests.live_server import ROOT, clean_environment
 
 CELLS = {"json_1", "binary_1", "json_32", "binary_32"}
@@ -64,6 +71,33 @@ def test_the_manners_are_measured(short_run: tuple[str, dict[str, Any]]) -> None
     assert set(manners["overload"]["statuses"]) <= {"200", "429", "504"}
     assert 0 < manners["worker_pss_mib"] <= manners["worker_rss_mib"]
     assert manners["soak_memory"]["early_mib"] > 0
+    assert manners["watching"]["core_us"] > 0
+    assert manners["watching"]["share"]["low"] <= manners["watching"]["share"]["value"] <= manners["watching"]["share"]["high"]
+
+
+def test_a_process_watches_and_forgets_in_turns_and_writes_down_what_each_took(store: Store, tmp_path: Path) -> None:
+    subject = Subject.load(store.open("digits8", 1))
+    images, shares = np.zeros((4, 8, 8, 1), np.uint8), np.full((4, 10), 0.1, np.float32)
+    space = subject.reference.fitted.space
+    assert space
+    batch = Batch(images, shares, np.ones((4, len(space.whitening)), np.float32))
+    recorder, sent, until = turning.Turning(tmp_path, ("/predict", "other")), 0, time.monotonic() + 60
+    file = tmp_path / "turns" / str(os.getpid())
+    while time.monotonic() < until and not (file.exists() and len(file.read_text(encoding="ascii").splitlines()) > 1):
+        recorder.began()
+        recorder.queued(subject, [0.001] * 4)
+        recorder.predicted(subject, batch, 0.001)
+        recorder.answered(subject, "/predict", (0.001, 4, 0.0, 0.0, 0.0, 0.0))
+        recorder.count_many()
+        sent += 4
+    recorder.close()
+
+    (pairs,) = turning.pairs(tmp_path)
+    assert len(pairs) == 2
+    assert all(watched > 0 and unwatched > 0 for watched, unwatched in pairs)
+    assert not file.exists(), "the next ones are written anew"
+    counts = subject_counts(tmp_path / "counts", subject.key, subject.layout)
+    assert 0.1 * sent < subject.answered(counts.total()).sum() < 0.9 * sent
 
 
 def test_the_table_names_every_server_and_every_goal(short_run: tuple[str, dict[str, Any]]) -> None:

@@ -75,6 +75,7 @@ BAD: dict[str, tuple[dict[str, Any], int, str]] = {
     "nonsense": ({"data": b"hello"}, 400, "5 bytes and is no JSON, image or .npy file"),
     "cut npy": ({"data": npy(np.zeros((2, 64)))[:-8]}, 400, "1016 bytes of values, its head says 1024"),
     "npy head only": ({"data": b"\x93NUMPY"}, 400, "damaged head"),
+    "npy with an open bracket": ({"data": npy(np.zeros((1, 64))).replace(b"}", b"{", 1)}, 400, "damaged head"),
     "npy of a terabyte": ({"data": lying_npy((1 << 38,))}, 400, "its head says"),
     "npy of objects": ({"data": npy(np.array([{}], dtype=object))}, 400, "holds object, expected numbers"),
     "npy of text": ({"data": npy(np.array(["a"]))}, 400, "expected numbers"),
