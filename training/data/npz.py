@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, get_args
 
 import numpy as np
@@ -50,7 +51,17 @@ class _Arrays:
                     raise DataError(f"{path} holds one array, expected x and y; write it with numpy.savez(path, x=x, y=y)")
                 names = {name: next((n for n in (name, *also) if n in file.files), None) for name, also in _ALSO.items()}
                 return cls(path, {name: file[stored] for name, stored in names.items() if stored})
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, SyntaxError) as error:
+        except (
+            OSError,
+            ValueError,
+            EOFError,
+            KeyError,
+            zipfile.BadZipFile,
+            zlib.error,
+            NotImplementedError,
+            SyntaxError,
+            TokenError,
+        ) as error:
             if "allow_pickle" in str(error):
                 raise DataError(
                     f"{path} holds Python objects, which are not read since they can run programs; save arrays of numbers or words"
