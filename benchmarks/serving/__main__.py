@@ -67,7 +67,7 @@ def run(model: Model, chosen: Sequence[str], plan: Plan) -> Report:
         report.manners = veleta.manners(model, plan, report.veleta.cells["binary_32"].per_second, say)
         report.goals = [
             *goals.speed(report.anchors, report.veleta, found),
-            *goals.manners(report.anchors, report.veleta, report.manners, Settings().max_queue_rows),
+            *goals.manners(report.anchors, report.veleta, found, report.manners, Settings().max_queue_rows),
         ]
     return report
 

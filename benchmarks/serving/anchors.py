@@ -107,7 +107,7 @@ def _reading_ms(model: Model, seconds: float) -> float:
     marks = [time.perf_counter()]
     while marks[-1] - marks[0] < seconds:
         for text in texts:
-            np.frombuffer(bytes(orjson.loads(text)["instances"][0]), np.uint8).astype(np.float32)
+            np.frombuffer(bytearray(orjson.loads(text)["instances"][0]), np.uint8)
             marks.append(time.perf_counter())
     return float(np.median(np.diff(marks))) * 1e3
 

@@ -59,11 +59,13 @@ def _by(title: str, cell: str, rows: float, limit: float, bound: float, anchors:
         yield Goal(f"{title}, and its JSON read", rows / anchors.with_json(limit), bound, at_least=True)
 
 
-def manners(anchors: Anchors, veleta: Served, found: Manners, queue_rows: int) -> Iterator[Goal]:
+def manners(anchors: Anchors, veleta: Served, peers: Mapping[str, Served], found: Manners, queue_rows: int) -> Iterator[Goal]:
     """`queue_rows` may wait in each worker."""
     floor = anchors.call_ms + anchors.bare_alone.p50_ms
     for cell, load in veleta.alone.items():
         yield Goal(f"{_TITLES[cell]}, 1 connection: p50 by raw ONNX Runtime plus bare server ({floor:.2f} ms)", load.p50_ms / floor, 1.25)
+        by_hand = load.p50_ms / peers["asgi"].alone[cell].p50_ms if "asgi" in peers else None
+        yield Goal(f"{_TITLES[cell]}, 1 connection: p50 by ASGI with nothing but one call", by_hand, 1.25)
         seen = found.seen[cell]
         yield Goal(f"{_TITLES[cell]}, 1 connection: p99 by p50, as its client sees them", seen.p99_ms / seen.p50_ms, 2)
         yield Goal(f"{_TITLES[cell]}, 1 connection: p99 by p50, as wrk corrects them", load.p99_ms / load.p50_ms, 2)
