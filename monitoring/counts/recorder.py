@@ -1,9 +1,9 @@
 """The recorder: what a worker notes of its requests, and how the notes turn into counts.
 
 A request only leaves a note. Notes are counted together in one vectorized step: by the event loop when there are many or it is time, and
-else by a thread, a quarter of a second after they came. A thread that counts while the loop answers takes turns with it, so that each
-request in that time waits for it several times; the loop counts between two answers, and once for hundreds of rows. A worker that is
-killed takes at most the notes of the last second with it.
+else by a thread, about four times a second. A thread that counts while the loop answers takes turns with it, so that each request in
+that time waits for it several times; the loop counts between two answers, and once for hundreds of rows. A worker that is killed takes at
+most the notes of the last half of a second with it.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from monitoring.signals.measure import QUALITY_CHECKS, Batch, quality
 from monitoring.subject import Subject
 
 _log = logging.getLogger("veleta.recorder")
-#: How long the thread waits for more notes, and for how long nothing is counted again: a flush costs what a hundred rows do.
-_FLUSH_SECONDS, _REST_SECONDS = 0.25, 0.5
+#: With 2,400 rows a second, a row takes 9 µs to count this often, and 16 ten times a second: a flush costs what a hundred rows do.
+_FLUSH_SECONDS = 0.25
 #: So many rows are counted at once, at most. Whoever waits meanwhile waits for seven milliseconds: one request in so many of a connection.
 _MANY_ROWS = 2048
 #: Fewer, but more than these, are counted when so long has passed: before the thread would.
-_SOME_ROWS, _LOOP_SECONDS = 64, 0.45
+_SOME_ROWS, _LOOP_SECONDS = 64, 0.2
 #: Rows of one kind that are kept, and their bytes, at most: the request that finds no room counts them.
 _MOST_KEPT_ROWS, _MOST_KEPT_BYTES = 2 * _MANY_ROWS, 1 << 24
 _OK = 200
@@ -159,7 +159,7 @@ class Recorder:
         while not self._stop.is_set():
             self._noted.wait()
             self._stop.wait(_FLUSH_SECONDS)
-            if time.monotonic() - self._flushed_at < _REST_SECONDS and not self._stop.is_set():
+            if time.monotonic() - self._flushed_at < _FLUSH_SECONDS and not self._stop.is_set():
                 continue  # the loop has counted, and what it has noted since is for the next time
             try:
                 self.flush()

@@ -155,7 +155,14 @@ def test_damaged_files_are_told(path: Path) -> None:
     whole = path.read_bytes()
     np.savez(path, x=np.zeros((9000, 3)), y=np.zeros(9000))  # the head is read before the sum of all is checked
     open_bracket = path.read_bytes().replace(b"}", b"{", 1)
-    for content in (b"", b"PK\3\4", whole[: len(whole) // 2], whole[:200] + b"\xff" * 60 + whole[260:], open_bracket):
+    local, central = bytearray(whole), whole.index(b"PK\1\2")
+    local[6] |= 1  # says that it is encrypted, as the directory of the file does
+    local[central + 8] |= 1
+    packed = bytearray(whole)
+    packed[8] = packed[central + 10] = 99  # a compression that nobody knows
+    for content in (
+        b"", b"PK\3\4", whole[: len(whole) // 2], whole[:200] + b"\xff" * 60 + whole[260:], open_bracket, bytes(local), bytes(packed),
+    ):  # fmt: skip
         path.write_bytes(content)
         with pytest.raises(DataError, match=r"is not a whole \.npz file"):
             load(str(path))

@@ -35,6 +35,10 @@ _MOST_TOKENS = 2**24
 _ALSO = {"x": ("x_train", "X"), "y": ("y_train", "Y"), "x_test": (), "y_test": (), "classes": (), "kind": ()}
 
 
+#: What numpy and zipfile let out: a RuntimeError for what is encrypted or packed in a way that they do not know.
+_DAMAGED = (OSError, ValueError, EOFError, KeyError, RuntimeError, SyntaxError, TokenError, zipfile.BadZipFile, zlib.error)
+
+
 @dataclass(frozen=True)
 class _Arrays:
     """The arrays of the file, by the first of their names."""
@@ -51,17 +55,7 @@ class _Arrays:
                     raise DataError(f"{path} holds one array, expected x and y; write it with numpy.savez(path, x=x, y=y)")
                 names = {name: next((n for n in (name, *also) if n in file.files), None) for name, also in _ALSO.items()}
                 return cls(path, {name: file[stored] for name, stored in names.items() if stored})
-        except (
-            OSError,
-            ValueError,
-            EOFError,
-            KeyError,
-            zipfile.BadZipFile,
-            zlib.error,
-            NotImplementedError,
-            SyntaxError,
-            TokenError,
-        ) as error:
+        except _DAMAGED as error:
             if "allow_pickle" in str(error):
                 raise DataError(
                     f"{path} holds Python objects, which are not read since they can run programs; save arrays of numbers or words"
