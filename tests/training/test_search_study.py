@@ -6,6 +6,8 @@ The trials do nothing, so that many can be had; `test_search` has real ones.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import math
 import signal
 import subprocess
 import sys
@@ -24,7 +26,7 @@ from tests.training.study_for_tests import SPACE, setup
 from training.errors import RecipeError, SearchError
 from training.runs.record import Record
 from training.search.loop import run_trials
-from training.search.study import KernelLock, join, open_study, revive
+from training.search.study import RUN, KernelLock, begin, give_back, join, open_study, revive
 
 pytestmark = pytest.mark.training
 ABOUT = {"space": "that of the tests"}
@@ -137,6 +139,62 @@ def test_a_trial_without_a_run_is_tried_again_when_nobody_else_searches(tmp_path
         assert revive(study, me.folder) == []
     assert revive(study, me.folder) == [0]
     assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.WAITING]
+
+
+def test_a_trial_is_alive_until_it_is_told(tmp_path: Path) -> None:
+    """Its run has ended by then; and one that is tried again is not dead for what the dead process noted of it."""
+    record, storage = Record(tmp_path / "runs"), str(tmp_path / "journal")
+    study = open_study(setup(storage, "random"), SPACE, ABOUT)
+    with record.start(PLAN) as other:
+        with record.start(PLAN) as me:
+            join(study, me.folder)
+            join(study, other.folder)
+            begin(trial := study.ask(), me.folder)
+            with record.start(PLAN) as run:
+                trial.set_user_attr(RUN, run.folder)
+            assert revive(study, other.folder) == []
+        assert revive(study, other.folder) == [0]
+        with record.start(PLAN) as again:
+            join(study, again.folder)
+            assert study.ask().number == 1
+            assert revive(study, other.folder) == []
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_a_search_that_is_told_to_stop_leaves_its_trial_to_the_next(storage: str, tmp_path: Path, stop: type[BaseException]) -> None:
+    """Of a grid no point is missing in the end."""
+
+    def stopped(trial: optuna.Trial) -> float:
+        _ = [dimension.suggest(trial) for dimension in SPACE]
+        raise stop
+
+    place = storage if "://" in storage else str(tmp_path / "journal")
+    alone = dataclasses.replace(setup(place, "grid"), name=stop.__name__)
+    study = open_study(alone, SPACE, ABOUT)
+    with pytest.raises(stop):
+        run_trials(study, stopped, 10, "", print)
+    points = math.prod(len(dimension.grid()) for dimension in SPACE)
+    run_trials(study, lambda trial: sum(float(dimension.suggest(trial)) for dimension in SPACE), points, "", print)
+    done = {tuple(trial.params.items()) for trial in study.get_trials(states=(TrialState.COMPLETE,))}
+    assert len(done) == points
+
+
+def test_a_trial_that_others_took_for_dead_ends_nobody(tmp_path: Path) -> None:
+    """As when this machine has slept: what was trained meanwhile is theirs."""
+    study = open_study(setup(str(tmp_path / "journal"), "random"), SPACE, ABOUT)
+    said: list[str] = []
+
+    def slept(trial: optuna.Trial) -> float:
+        value = float(SPACE[0].suggest(trial))
+        if trial.number < 2:
+            give_back(study, trial.number)
+        if trial.number == 1:
+            trial.report(value, 0)
+        return value
+
+    run_trials(study, slept, 3, "", said.append)
+    assert said == [f"another search took trial {n} for interrupted, as when this machine has slept: it is tried again" for n in (0, 1)]
+    assert Counter(trial.state for trial in study.trials) == {TrialState.COMPLETE: 3, TrialState.FAIL: 2}
 
 
 def test_a_trial_that_kills_its_process_is_not_tried_for_ever(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import optuna
 from optuna.trial import TrialState
 
 from training.errors import SearchError, TrainingError
-from training.search.study import join, revive
+from training.search.study import begin, give_back, is_lost, join, revive
 
 #: So many failures without a single success are a space that cannot be, not bad luck.
 _HOPELESS = 5
@@ -30,25 +30,43 @@ def run_trials(
         states = Counter(trial.state for trial in study.get_trials(deepcopy=False))
         if sum(states[state] for state in _COUNTED) >= trials or _is_exhausted(study):
             return
-        failures: list[TrainingError] = []
-        study.optimize(_noting(searching, failures), n_trials=1, catch=(TrainingError,))
-        if failures:
-            say(f"a trial failed: {failures[0]}")
-            if states[TrialState.FAIL] + 1 >= _HOPELESS and not states[TrialState.COMPLETE] + states[TrialState.PRUNED]:
-                raise SearchError(f"{_HOPELESS} trials failed and none succeeded; mend the space: {failures[0]}")
-
-
-def _noting(searching: Callable[[optuna.Trial], float], failures: list[TrainingError]) -> Callable[[optuna.Trial], float]:
-    """Optuna keeps what a failed trial raised to itself."""
-
-    def noted(trial: optuna.Trial) -> float:
+        trying = _Trying(searching, search)
         try:
-            return searching(trial)
-        except TrainingError as error:
-            failures.append(error)
+            study.optimize(trying, n_trials=1, catch=(TrainingError,))
+        except (KeyboardInterrupt, SystemExit):
+            if trying.number is not None and not trying.is_lost:
+                give_back(study, trying.number)
             raise
+        except Exception:  # Optuna has several for a trial that is no longer this process's to tell
+            if not trying.is_lost:
+                raise
+            say(f"another search took trial {trying.number} for interrupted, as when this machine has slept: it is tried again")
+            continue
+        if trying.failure:
+            say(f"a trial failed: {trying.failure}")
+            if states[TrialState.FAIL] + 1 >= _HOPELESS and not states[TrialState.COMPLETE] + states[TrialState.PRUNED]:
+                raise SearchError(f"{_HOPELESS} trials failed and none succeeded; mend the space: {trying.failure}")
 
-    return noted
+
+class _Trying:
+    """What a trial comes to, where Optuna keeps it to itself."""
+
+    def __init__(self, searching: Callable[[optuna.Trial], float], search: str) -> None:
+        self._searching, self._search = searching, search
+        self.number: int | None = None
+        self.failure: TrainingError | None = None
+        self.is_lost = False
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        self.number = trial.number
+        try:
+            begin(trial, self._search)
+            return self._searching(trial)
+        except TrainingError as error:
+            self.failure = error
+            raise
+        finally:
+            self.is_lost = is_lost(trial)
 
 
 def _is_exhausted(study: optuna.Study) -> bool:

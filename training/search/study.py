@@ -27,11 +27,11 @@ from training.search.space import Dimension
 METHODS = ("bayesian", "grid", "random")
 PRUNERS = ("median", "hyperband", "none")
 RUN = "run"
-_SEARCH = "search "
+_SEARCH = "search"
 #: How often a trial whose process died is tried again; a configuration that kills its process would go on for ever.
 _MOST_RETRIES = 2
-#: A trial has its run within milliseconds; without one after this long, its process died in between.
-_NO_RUN_AFTER = timedelta(seconds=60)
+#: A trial has its search within milliseconds; without one after this long, its process died in between.
+_NO_SEARCH_AFTER = timedelta(seconds=60)
 _HEARTBEAT_SECONDS = 20
 #: Any number that nobody else takes an advisory lock by: "veleta".
 _TABLES = 0x76656C657461
@@ -96,17 +96,35 @@ def open_study(setup: Setup, space: Sequence[Dimension], about: Mapping[str, Any
 
 def join(study: optuna.Study, search: str) -> None:
     """Make known that the search with the run in this folder works on the study, before it begins its first trial."""
-    study.set_user_attr(f"{_SEARCH}{search}", search)
+    study.set_user_attr(f"{_SEARCH} {search}", search)
+
+
+def begin(trial: optuna.Trial, search: str) -> None:
+    """Make known whose trial it is: it lives until it is told or its search is dead. That its run has ended says neither."""
+    trial.set_user_attr(_SEARCH, search)
 
 
 def revive(study: optuna.Study, search: str) -> list[int]:
     """Trials whose process died are failed, and put at the head of the queue; their numbers. `search` is the folder of the own run."""
-    retry, revived = _retry(), []
+    revived = []
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if _is_stale(trial, study, search) and _failed(study, trial):
-            retry(study, study.trials[trial.number])
+            _try_again(study, study.trials[trial.number])
             revived.append(trial.number)
     return revived
+
+
+def give_back(study: optuna.Study, number: int) -> None:
+    """The own trial, which was interrupted, to whoever goes on with the study."""
+    trial = study.trials[number]
+    _failed(study, trial)
+    _try_again(study, trial)
+
+
+def is_lost(trial: optuna.Trial) -> bool:
+    """Whether another process took the search for dead, as after a machine has slept, and ended this trial of it."""
+    ended: bool = trial.study._storage.get_trial(trial._trial_id).state.is_finished()
+    return ended
 
 
 def grid_points(space: Sequence[Dimension]) -> int:
@@ -118,11 +136,12 @@ def grid_points(space: Sequence[Dimension]) -> int:
 
 
 def _is_stale(trial: FrozenTrial, study: optuna.Study, search: str) -> bool:
-    """A trial gets its run a moment after it was begun; one without belongs to a process that died then, or is about to give it one."""
-    if run := trial.user_attrs.get(RUN):
-        return is_free(Path(run) / "lock")
-    others = (place for key, place in study.user_attrs.items() if key.startswith(_SEARCH) and place != search)
-    old = trial.datetime_start is not None and datetime.now() - trial.datetime_start > _NO_RUN_AFTER
+    """A trial gets its search a moment after it was begun; one without belongs to a process that died then, or is about to note it."""
+    place = trial.user_attrs.get(_SEARCH)
+    if place is not None:
+        return place == search or is_free(Path(place) / "lock")
+    others = (place for key, place in study.user_attrs.items() if key.startswith(f"{_SEARCH} ") and place != search)
+    old = trial.datetime_start is not None and datetime.now() - trial.datetime_start > _NO_SEARCH_AFTER
     return old or all(is_free(Path(place) / "lock") for place in others)
 
 
@@ -135,11 +154,12 @@ def _failed(study: optuna.Study, trial: FrozenTrial) -> bool:
     return done
 
 
-def _retry() -> Any:
-    """Puts a failed trial at the head of the queue."""
+def _try_again(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Put a copy of a failed trial at the head of the queue, without what its dead process noted of it."""
+    trial.user_attrs = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return RetryHeartbeatStaleTrialCallback(max_retry=_MOST_RETRIES)
+        RetryHeartbeatStaleTrialCallback(max_retry=_MOST_RETRIES)(study, trial)
 
 
 @contextlib.contextmanager
@@ -167,7 +187,7 @@ def _storage(place: str) -> Any:
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             # No pool: between two trials nobody needs a connection, and a database has few.
             alone = {"poolclass": sqlalchemy.pool.NullPool}
-            return RDBStorage(address, alone, heartbeat_interval=_HEARTBEAT_SECONDS, heartbeat_stale_trial_callback=_retry())
+            return RDBStorage(address, alone, heartbeat_interval=_HEARTBEAT_SECONDS, heartbeat_stale_trial_callback=_try_again)
     path = Path(place)
     path.parent.mkdir(parents=True, exist_ok=True)
     return JournalStorage(JournalFileBackend(str(path), lock_obj=KernelLock(path)))
