@@ -21,6 +21,7 @@ import numpy as np
 import uvloop
 from numpy.typing import NDArray
 
+from app.awake import Awake
 from monitoring.counts.layout import Layout
 from monitoring.counts.shared_counts import SharedCounts, Slot, alive
 
@@ -52,6 +53,10 @@ class Shares:
     def add(self, connections: int) -> None:
         """This worker has so many more, or fewer."""
         self._connections[self._mine] += connections
+
+    def is_single(self) -> bool:
+        """Whether this worker has one connection."""
+        return bool(self._connections[self._mine] == 1)
 
     def another_has_fewer(self) -> bool:
         """Whether a worker that takes connections has fewer than this one. Of many, an eighth more or less is no matter: hundreds that
@@ -94,6 +99,10 @@ class Loop(uvloop.Loop):
     """The event loop of a worker, which listens in that way."""
 
     shares: Shares | None = None  # made later, when the models are loaded
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.awake = Awake(self)
 
     async def create_server(self, protocol_factory: Any, *, sock: socket.socket, ssl: ssl.SSLContext | None, **_: Any) -> Listener:  # type: ignore[override]
         """Listen on a socket that is bound already."""

@@ -64,6 +64,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
 
     def _answers(self, whole: Whole) -> bool:
         self._cancel_keepalive_timer()
+        self.worker.loop.awake.came()
         self._answering = True  # before it is asked, since it may answer at once
         if not self.app.answer(whole, self._address, self._finish):
             self._answering = False
@@ -103,6 +104,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
             self._keepalive_timeout()
             return
         self._arm_keepalive_timer()
+        if self.worker.asgi.shares.is_single():
+            self.worker.loop.awake.answered()
         if self._after:
             after, self._after = bytes(self._after), bytearray()
             self._resume_reading()
