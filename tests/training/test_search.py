@@ -147,6 +147,7 @@ def test_a_search_that_is_done_says_so_in_words(searched: Searched, result: dict
     ("words", "sentence"),
     [
         (["--trials", "0"], "--trials is 0"),
+        (["--seed", "-1"], "--seed is -1, expected 0 to 4294967295"),
         (["--set", "epochs=0"], "epochs is 0"),
         (["--data", "nothing"], "there is no data set"),
         (["--set", "epochs=3"], "was begun with another recipe"),

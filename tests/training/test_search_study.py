@@ -26,6 +26,7 @@ from tests.training.study_for_tests import SPACE, setup
 from training.errors import RecipeError, SearchError
 from training.runs.record import Record
 from training.search.loop import run_trials
+from training.search.space import Range
 from training.search.study import RUN, KernelLock, begin, give_back, join, open_study, revive
 
 pytestmark = pytest.mark.training
@@ -177,6 +178,23 @@ def test_a_search_that_is_told_to_stop_leaves_its_trial_to_the_next(storage: str
     run_trials(study, lambda trial: sum(float(dimension.suggest(trial)) for dimension in SPACE), points, "", print)
     done = {tuple(trial.params.items()) for trial in study.get_trials(states=(TrialState.COMPLETE,))}
     assert len(done) == points
+
+
+@pytest.mark.parametrize("method", ["random", "bayesian"])
+def test_nobody_tries_what_was_tried(tmp_path: Path, method: str) -> None:
+    """Neither who joins nor who goes on; and what is drawn does not depend on how many share the work."""
+
+    def searched(name: str, *shares: int) -> list[float]:
+        together = dataclasses.replace(setup(str(tmp_path / name), method), pruner="none")
+        for share in shares:
+            study = open_study(together, [rates], ABOUT)
+            run_trials(study, lambda trial: float(rates.suggest(trial)), share, "", print)
+        return [trial.params["learning_rate"] for trial in study.trials]
+
+    rates = Range("learning_rate", 0.001, 1.0, None, True)
+    alone, shared = searched("alone", 8), searched("shared", 3, 4, 8)
+    assert alone == shared
+    assert len(set(shared)) == 8
 
 
 def test_a_trial_that_others_took_for_dead_ends_nobody(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from training.recipe import read_recipe, read_space
 from training.search.space import parse_space
 
 _TRIALS = 30
+_LARGEST_SEED = 2**32 - 1  # of NumPy's RandomState, which Optuna's samplers draw from
 _NEEDED = ("optuna", "keras", "tensorflow")
 
 
@@ -44,6 +45,8 @@ def search(arguments: argparse.Namespace) -> None:
     space = parse_space(read_space(arguments.recipe), source)
     if arguments.trials is not None and arguments.trials < 1:
         raise SearchError(f"--trials is {arguments.trials}, expected at least 1")
+    if not 0 <= arguments.seed <= _LARGEST_SEED:
+        raise SearchError(f"--seed is {arguments.seed}, expected 0 to {_LARGEST_SEED}")
     if arguments.name is not None:
         check_name(arguments.name)
     store = open_store(arguments)

@@ -22,6 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from training.errors import SearchError
 from training.runs.record import is_free
+from training.search.sampler import sampler_of
 from training.search.space import Dimension
 
 METHODS = ("bayesian", "grid", "random")
@@ -82,7 +83,7 @@ def open_study(setup: Setup, space: Sequence[Dimension], about: Mapping[str, Any
                 storage=_storage(setup.storage),
                 load_if_exists=True,
                 direction=setup.direction,
-                sampler=_sampler(setup, space),
+                sampler=sampler_of(setup.method, setup.seed, space),
                 pruner=_pruner(setup),
             )
             _same(study, json.loads(json.dumps(about)))
@@ -191,14 +192,6 @@ def _storage(place: str) -> Any:
     path = Path(place)
     path.parent.mkdir(parents=True, exist_ok=True)
     return JournalStorage(JournalFileBackend(str(path), lock_obj=KernelLock(path)))
-
-
-def _sampler(setup: Setup, space: Sequence[Dimension]) -> Any:
-    if setup.method == "grid":
-        return optuna.samplers.GridSampler({dimension.key: dimension.grid() for dimension in space}, seed=setup.seed)
-    if setup.method == "random":
-        return optuna.samplers.RandomSampler(seed=setup.seed)
-    return optuna.samplers.TPESampler(seed=setup.seed)
 
 
 def _pruner(setup: Setup) -> Any:
