@@ -145,9 +145,8 @@ def _only_server(settings: Settings) -> IO[str]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         lock.seek(0)
-        raise VeletaError(
-            f"the state folder {folder} is in use by another server (process {lock.read().strip()}); choose another with --state DIR"
-        ) from error
+        holder = f" (process {found})" if (found := lock.read().strip()) else ""  # it may not have written it yet
+        raise VeletaError(f"the state folder {folder} is in use by another server{holder}; choose another with --state DIR") from error
     lock.truncate(0)
     lock.write(f"{os.getpid()}\n")
     lock.flush()
