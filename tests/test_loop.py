@@ -24,7 +24,7 @@ from tests.app.test_predict import npy, png
 from tests.live_server import samples, total, wait_for
 from tests.made import Made
 
-pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.training
 Images = NDArray[Any]
 
 

@@ -20,7 +20,7 @@ from models.store import Store
 from tests.live_server import LiveServer, free_port, wait_for
 from tests.small_models import Data
 
-pytestmark = [pytest.mark.clients, pytest.mark.timeout(900)]  # the first run installs MLServer
+pytestmark = pytest.mark.clients
 INFER = "/v2/models/digits8/infer"
 
 

@@ -20,7 +20,7 @@ from tests.clients.perf_analyzer import libraries
 from tests.live_server import LiveServer, running
 from tests.small_models import Data
 
-pytestmark = [pytest.mark.clients, pytest.mark.timeout(900)]  # the first run installs the clients
+pytestmark = pytest.mark.clients
 TOKEN = "let the clients load and unload"
 Answers = dict[str, NDArray[Any]]
 

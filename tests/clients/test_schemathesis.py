@@ -26,7 +26,6 @@ PHASES = ("examples,coverage", "fuzzing")
 
 
 @pytest.mark.clients
-@pytest.mark.timeout(900)
 def test_no_undescribed_answer_and_no_failure(client_python: Callable[[str], Path], server: LiveServer, tmp_path: Path) -> None:
     (tmp_path / "openapi.json").write_text(json.dumps(sharpened(server.get("/openapi.json").json())))
     command = [

@@ -17,7 +17,7 @@ from tests.clients.conftest import Client
 from tests.live_server import LiveServer, total, wait_for
 from tests.small_models import Data
 
-pytestmark = [pytest.mark.clients, pytest.mark.timeout(900)]  # the first run installs the clients
+pytestmark = pytest.mark.clients
 
 
 @pytest.fixture(scope="module")
