@@ -139,7 +139,8 @@ def python_of_all() -> Path:
     if Path(sys.base_prefix) == _base_python().parent.parent:
         return Path(sys.executable)
     constraints = ROOT / "constraints.txt"
-    return _environment("veleta", [ROOT / "pyproject.toml", constraints], ["--constraint", constraints, "--editable", ROOT])
+    wanted = ["--constraint", constraints, "--editable", ROOT, "pip"]  # which installs the peers
+    return _environment("veleta", [ROOT / "pyproject.toml", constraints], wanted)
 
 
 def _environment(name: str, files: list[Path], wanted: list[str | Path]) -> Path:
