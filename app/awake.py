@@ -1,8 +1,8 @@
 """Awake for a moment: after an answer to a lone client, its next request is looked for before the worker goes to sleep.
 
 A processor that slept has to be woken, and has lost part of what its caches held: a program that sends one small request after the
-other waits a tenth longer for each. To look for it takes as much of the processor as to go to sleep and to be woken. Only a client that
-has the worker for itself is looked for, and only if it asks again at once: who was looked for in vain is looked for ever more rarely.
+other gets 7 to 8 % fewer answers. To look for its request takes no more of the processor than to go to sleep and to be woken. Only a client
+that has the worker for itself is looked for, and only if it asks again at once: who was looked for in vain is looked for ever more rarely.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-#: How long a request is looked for. Programs on the same machine ask again within 20 to 80 µs.
+#: How long a request is looked for. A client on the same machine that loses no time (wrk) asks again after 20 to 50 µs.
 _SECONDS = 100e-6
 #: Answers that are not looked after, at most, before one is tried again.
 _MOST_SKIPPED = 63
