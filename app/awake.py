@@ -55,7 +55,7 @@ class Awake:
 
     def _look(self) -> None:
         """As long as something is to be called soon, the loop looks for what has come and does not sleep."""
-        if self._until and time.perf_counter() < self._until:
+        if time.perf_counter() < self._until:
             self._loop.call_soon(self._look)
             return
         if self._until:
