@@ -10,10 +10,11 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 
 from app.answers import Reply, write
 from app.batching import ask, note
-from app.decoding import decompress, read_json
+from app.decoding import decompress
 from app.errors import NotReady, UnknownModel, Unsupported
 from app.feedback import summary
 from app.images import encode_png
+from app.json_bodies import read_json
 from app.protocols.exchange import Prediction, Request
 from app.protocols.table import PREDICTIONS
 from app.service import ROUTES, Service

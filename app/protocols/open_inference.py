@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.answers import Reply
-from app.decoding import Limits, fit, hold, read_json
+from app.decoding import Limits, fit, hold
 from app.errors import BadInput, UnknownModel
+from app.json_bodies import read_json
 from app.predictor import Answer
 from app.protocols.exchange import Asked, Prediction, Request
 from app.protocols.open_inference_outputs import Said, compress, wanted, write_reply

@@ -10,8 +10,8 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from app.decoding import read_json
 from app.errors import BadInput, Forbidden, NotReady, UnknownModel
+from app.json_bodies import read_json
 from app.protocols.open_inference import find_model
 from app.protocols.open_inference_about import EXTENSIONS, configuration, index, metadata, statistics
 from app.routes import answer, body, readyz, service

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.answers import write
-from app.decoding import Limits, decode, from_values, hold, read_json
+from app.decoding import Limits, decode, from_values, hold
 from app.errors import BadInput, OverLimit
+from app.json_bodies import read_json
 from app.predictor import Answer
 from app.served import Loaded
 from app.takes import Takes

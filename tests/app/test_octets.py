@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app import decoding
+from app import decoding, json_bodies
 from app.errors import BadInput, OverLimit
 from app.takes import Takes
 
@@ -36,7 +36,7 @@ def test_what_is_read_is_what_numpy_reads(monkeypatch: pytest.MonkeyPatch) -> No
     cases = [nested(rng, rng.randrange(1, 4)) for _ in range(20_000)]
     quick = [said(case) for case in cases]
 
-    monkeypatch.setattr(decoding, "_octets", lambda _: None)
+    monkeypatch.setattr(json_bodies, "_octets", lambda _: None)
 
     assert quick == [said(case) for case in cases]
     assert sum(isinstance(answer, list) for answer in quick) > 300
@@ -45,7 +45,7 @@ def test_what_is_read_is_what_numpy_reads(monkeypatch: pytest.MonkeyPatch) -> No
 def test_octets_are_read_in_every_shape() -> None:
     for shape in [(3,), (3, 4), (2, 3, 4), (2, 3, 4, 1)]:
         values = np.random.default_rng(0).integers(0, 256, shape)
-        read = decoding._octets(values.tolist())
+        read = json_bodies._octets(values.tolist())
         assert read is not None
         assert read.dtype == np.uint8
         assert (read == values).all()
