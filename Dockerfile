@@ -2,7 +2,8 @@
 #
 #   docker build -t veleta .
 #   docker run --read-only --tmpfs /tmp -p 8000:8000 -v "$PWD/models:/models:ro" -v veleta-state:/state veleta
-FROM python:3.13-slim AS build
+# Not the slim one, which has no C compiler.
+FROM python:3.13 AS build
 WORKDIR /source
 RUN python -m venv /opt/veleta
 COPY pyproject.toml constraints.txt README.md ./

@@ -33,6 +33,7 @@ run: $(VENV)/.installed ## train the default model if the store is empty, and se
 	@exec $(VENV)/bin/veleta serve
 
 test: ## install what is missing and run every test
+	@command -v gcc >/dev/null || $(MAKE) packages # before what is compiled where there is a compiler
 	@$(MAKE) --jobs 3 packages lint $(SERVING)/.installed # side by side, since what installs waits for the network
 	@$(MAKE) --jobs 2 test-training test-the-rest
 	@$(MAKE) docker-check
@@ -77,12 +78,12 @@ format: $(VENV)/.installed ## put the code into the house style
 clean: ## remove what was installed (models stay)
 	rm -rf $(VENV) $(SERVING)
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml constraints.txt app/octets.c
 	$(call make_venv,$(VENV))
 	$(call install,$(VENV),$(EVERYTHING))
 	@touch $@
 
-$(SERVING)/.installed: pyproject.toml constraints.txt
+$(SERVING)/.installed: pyproject.toml constraints.txt app/octets.c
 	$(call make_venv,$(SERVING))
 	$(call install,$(SERVING),dev)
 	@touch $@

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from models.store import Store
+from tests.compiler import compiled
 from tests.live_server import ROOT, clean_environment, free_port, wait_for
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -39,7 +40,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the build stage makes: a plain environment with the base install."""
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("image") / "veleta"
     for name in ("app", "monitoring", "training", "veleta"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
     (source / "models").mkdir()
     for file in [*(ROOT / "models").glob("*.py")]:
         shutil.copy(file, source / "models")
@@ -57,6 +58,13 @@ def test_the_image_has_no_tensorflow_and_is_small(installed: Path) -> None:
     assert not packages & {"tensorflow", "keras", "onnx", "h5py", "scipy", "pandas"}
     size = sum(path.stat().st_size for path in installed.rglob("*") if path.is_file() and not path.is_symlink())
     assert size < 300e6
+
+
+@compiled(interpreter())
+def test_the_image_has_what_is_written_in_c(installed: Path) -> None:
+    ran = subprocess.run([installed / "bin/python", "-c", "import app.octets"], cwd="/", capture_output=True, text=True, check=False)
+
+    assert ran.returncode == 0, ran.stderr
 
 
 @pytest.fixture

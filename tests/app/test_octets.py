@@ -1,17 +1,31 @@
-"""Lists of pixels take a quick way to an array, all others NumPy's own. Nobody is to see which."""
+"""Lists of pixels take a quick way to an array, in JSON the quickest if there is a C compiler, all others NumPy's own. Nobody is to see
+which.
+"""
 
 from __future__ import annotations
 
+import importlib
+import json
+import os
 import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from app import decoding, json_bodies
 from app.errors import BadInput, OverLimit
+from app.protocols import tensor_json
 from app.takes import Takes
+from tests.app import fuzz_octets
+from tests.compiler import compiled, headers
 
+ROOT = Path(__file__).parents[2]
 LIMITS = decoding.Limits(2**20, 100, 2**20)
 TAKEN = Takes("x", "float32", (None, 2, 2), "tensor", (-1e9, 1e9))
 LEAVES = [0, 1, 7, 255, 256, -1, True, False, None, "1", b"", 1.5, 2**70, [], {}, {"a": 1}, *[7] * 30]
@@ -25,8 +39,12 @@ def nested(rng: random.Random, depth: int) -> Any:
 
 
 def said(values: Any) -> Any:
+    return said_by(lambda: decoding.from_values(values, TAKEN, LIMITS))
+
+
+def said_by(read: Callable[[], NDArray[Any]]) -> Any:
     try:
-        return decoding.from_values(values, TAKEN, LIMITS).tolist()
+        return read().tolist()
     except (BadInput, OverLimit) as error:
         return str(error)
 
@@ -57,3 +75,74 @@ def test_lists_in_lists_without_end_are_refused() -> None:
         deep = [deep]
 
     assert "not all of one shape" in said(deep)
+
+
+def test_bodies_are_read_alike_with_and_without_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(0)
+    heads = ['{"instances":', '{"inputs" : ', '{"signature_name":"x","instances":', '{"instances":7,"instances":', "", " "]
+    heads += [
+        '{"a":"[","inputs":',
+        '{"a":"x"instances":',
+        '{"a":"\\"instances":',
+        '{"instances":{"instances":',
+        '{"labels":',
+        "{instances:",
+    ]
+    tails = ["}", " }\n", "", " ", "]", "}}", ',"instances":[[1,2,3,4]]}', ',"signature_name":"x"}', ', "a": null }', "\x0b", "}\x0b"]
+    bodies = [f"{rng.choice(heads)}{json.dumps(nested(rng, rng.randrange(1, 4)), default=str)}{rng.choice(tails)}" for _ in range(20_000)]
+    bodies += [f"{head}{array}{tail}" for head in heads for tail in tails for array in ("[[1,2,3,4]]", "[[[1.0, 2], [3, 4]]]", "[1,2]")]
+
+    def read() -> list[Any]:
+        return [decoded(body.encode()) for body in bodies]
+
+    quick = read()
+    monkeypatch.setattr(json_bodies, "_read_octets", lambda body, start: None)
+
+    assert quick == read()
+    assert sum(isinstance(own, list) for own, _ in quick) > 300
+    assert sum(isinstance(other, list) for _, other in quick) > 300
+
+
+def decoded(body: bytes) -> list[Any]:
+    """In our own protocol and in that of TensorFlow Serving."""
+    ways = (
+        lambda: decoding.decode(body, "application/json", TAKEN, LIMITS),
+        lambda: tensor_json.read_rows(tensor_json.read_object(body), TAKEN, LIMITS),
+    )
+    return [said_by(way) for way in ways]
+
+
+@compiled()
+@pytest.mark.parametrize("values", [[7, 255], [[1, 2, 3, 4]], [[[1, 2], [3, 4]]] * 3, [[[1.0, 2.0], [3.0, 255.0]]]])
+@pytest.mark.parametrize(
+    "write", [lambda values: values, lambda values: {"instances": values}, lambda values: {"a": "b", "inputs": values}]
+)
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_pixels_in_json_never_become_lists(values: Any, write: Any, separators: tuple[str, str]) -> None:
+    read = json_bodies.read_arrays(json.dumps(write(values), separators=separators).encode())
+
+    array = read if isinstance(read, np.ndarray) else list(read.values())[-1]
+    assert array.dtype == np.uint8
+    assert array.tolist() == values
+
+
+@compiled()
+def test_what_c_reads_is_what_the_standard_library_reads() -> None:
+    octets = importlib.import_module("app.octets")
+
+    assert fuzz_octets.wrong(octets.read, seed=0, count=8_000) == []
+    assert sum(octets.read(body, max(body.find(b"["), 0)) is not None for body in fuzz_octets.bodies(0, 8_000)) > 2000
+
+
+@compiled()
+def test_nothing_is_read_or_written_beyond_the_end(tmp_path: Path) -> None:
+    library, runtime = tmp_path / "octets.so", subprocess.check_output(["gcc", "-print-file-name=libasan.so"], text=True).strip()
+    checks = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-Wall", "-Wextra", "-Werror"]
+    subprocess.run(["gcc", "-shared", "-fPIC", "-g", "-O1", *checks, f"-I{headers()}", ROOT / "app/octets.c", "-o", library], check=True)
+    environment = os.environ | {"LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"}
+
+    ran = subprocess.run(
+        [sys.executable, fuzz_octets.__file__, library, "1", "3000"], env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert (ran.returncode, ran.stdout) == (0, "[]\n"), ran.stderr
