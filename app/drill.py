@@ -51,7 +51,7 @@ def hold(published: Published, subject: Subject, plan: Plan, seen: Seen, promise
     """Try a shift on a shadow of the detector."""
     rng = np.random.default_rng(seed)
     samples, streams = read_samples(published.file("reference.npz")), streams_of(subject)
-    predictor = Predictor(published.path(subject.variant), subject.manifest.input, processors(), nullcontext, subject.manifest.task)
+    predictor = Predictor(published.path(subject.variant), subject.manifest.input, processors(), nullcontext(), subject.manifest.task)
     before, right = _answered(subject, streams, predictor, samples.inputs, samples.labels)
     after, right_after = before, right
     weights: FloatArray = np.ones(len(before))

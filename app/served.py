@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Set
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 from app.errors import NotReady, UnknownModel
 from app.forms.classes import ClassForm
@@ -132,8 +132,7 @@ class Served:
     def _load(self, name: str, version: int) -> Loaded:
         published = self._store.open(name, version)
         subject = Subject.load(published, self._variant or None)
-        running = partial(self._calls.running, subject.key)
-        manifest = published.manifest
+        manifest, running = published.manifest, self._calls.running(subject.key)
         predictor = Predictor(published.path(subject.variant), manifest.input, self._threads, running, manifest.task)
         return Loaded(published, subject, predictor, time.time(), predictor.warm_up())
 

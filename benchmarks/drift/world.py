@@ -56,7 +56,7 @@ class World:
     @classmethod
     def of(cls, published: Published, variant: str, most_rows: int, rng: np.random.Generator) -> World:
         subject = Subject.load(published, variant)
-        predictor = Predictor(published.path(variant), subject.manifest.input, 1, nullcontext)
+        predictor = Predictor(published.path(variant), subject.manifest.input, 1, nullcontext())
         inputs, labels = unseen_rows(published)
         chosen = rng.permutation(len(labels))[:most_rows]
         return cls(subject, predictor, inputs[chosen], labels[chosen], _answered(subject, predictor, inputs[chosen]))

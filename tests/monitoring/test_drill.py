@@ -58,7 +58,7 @@ class Watched:
 def watched(shelf: Path) -> Watched:
     published = Store(shelf).open("digits8")
     subject = Subject.load(published)
-    predictor = Predictor(published.path(subject.variant), subject.manifest.input, 1, nullcontext)
+    predictor = Predictor(published.path(subject.variant), subject.manifest.input, 1, nullcontext())
     samples = read_samples(published.file("reference.npz"))
 
     def predict(inputs: NDArray[Any]) -> Batch:
