@@ -24,7 +24,7 @@ from werkzeug.http import parse_options_header
 
 from app.errors import BadInput, OverLimit, Unsupported
 from app.images import decode_image, is_image
-from app.json_bodies import numbers, read_arrays, read_json
+from app.json_bodies import numbers, read_instances, read_json
 from app.takes import Takes
 from models.manifest import Input
 
@@ -142,7 +142,7 @@ def _rows(body: bytes, mimetype: str, taken: Takes, limits: Limits) -> NDArray[A
         return fit(_npy(body), taken, batch_only=False)
     if body.lstrip()[:1] in (b"{", b"["):
         try:
-            return _instances(read_arrays(body), taken)
+            return _instances(read_instances(body), taken)
         except BadInput:
             # Raw values may begin with the byte of a bracket.
             if mimetype == "application/json" or not _is_raw(body, taken):

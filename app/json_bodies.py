@@ -21,9 +21,13 @@ except ImportError:  # there was no C compiler: the same arrays, later
 
 
 _MOST_AXES = 8
-_SPACE = b" \t\n\r"
-#: What may stand before the array of a request. In it is no other array or object, and no quote that is escaped: so this is a key.
-_BEFORE = re.compile(rb"""[ \t\n\r]*(\{[^[{\\]{0,200}"(instances|inputs)"[ \t\n\r]*:[ \t\n\r]*)?(?=\[)""")
+_SPACE, _OCTETS = rb"[ \t\n\r]*", rb"(?=\[[ \t\n\r[]*[0-9])"
+#: Where the array of a request begins: it is all there is, or has one of these names, which stand near the beginning.
+_INSTANCES = re.compile(rb'(?:\A|"(instances|inputs)"%b:)%b%b' % (_SPACE, _SPACE, _OCTETS))
+_DATA = re.compile(rb'"(data)"%b:%b%b' % (_SPACE, _SPACE, _OCTETS))
+_NEAR_BYTES = 400
+#: Stands where the array was, in JSON and when that is read.
+_MARK_JSON, _MARK = rb'"\u0000"', "\0"
 
 
 def read_json(body: bytes) -> Any:
@@ -36,11 +40,17 @@ def read_json(body: bytes) -> Any:
         raise BadInput(f"the body is not valid JSON: {error}") from error
 
 
-def read_arrays(body: bytes) -> Any:
-    """The same, but what is an array of octets, alone or as the `instances` or `inputs` of an object, as pixels are, never becomes a list:
-    to make a Python object of each number takes most of the time. Raises BadInput.
+def read_instances(body: bytes) -> Any:
+    """The same, but what is an array of octets, as pixels are, and is all there is, or the `instances` or `inputs` of an object, never
+    becomes a list: to make a Python object of each number takes most of the time. Raises BadInput.
     """
-    data = _with_octets(body)
+    data = _with_octets(body, _INSTANCES)
+    return read_json(body) if data is None else data
+
+
+def read_tensors(body: bytes) -> Any:
+    """The same for the `data` of the first of the `inputs` of an object. Raises BadInput."""
+    data = _with_octets(body, _DATA)
     return read_json(body) if data is None else data
 
 
@@ -63,22 +73,32 @@ def numbers(data: Any) -> NDArray[Any]:
     return array
 
 
-def _with_octets(body: bytes) -> NDArray[np.uint8] | dict[str, Any] | None:
-    """None if there is anything but octets, or anything after them."""
-    before = _BEFORE.match(body)
-    if before is None or (found := _read_octets(body, before.end())) is None:
+def _with_octets(body: bytes, where: re.Pattern[bytes]) -> NDArray[np.uint8] | dict[str, Any] | None:
+    """None if there is no such array, or anything is wrong."""
+    place = where.search(body, 0, _NEAR_BYTES)
+    if place is None or (found := _read_octets(body, place.end())) is None:
         return None
     octets, shape, end = found
-    head, name = before.groups()
-    if body[end:].strip(_SPACE) != (b"}" if head else b""):
-        return None
     array = np.frombuffer(octets, np.uint8).reshape(shape)
-    if not head:
-        return array
+    if not place[1]:
+        return array if end == len(body) else None
     try:
-        return {**orjson.loads(head + b"0}"), name.decode(): array}
+        data = orjson.loads(b"".join((body[: place.end()], _MARK_JSON, body[end:])))
     except orjson.JSONDecodeError:
         return None
+    return data if _put(array, place[1].decode(), data) else None
+
+
+def _put(array: NDArray[np.uint8], name: str, data: Any) -> bool:
+    """Put it where the mark is, if that is where it belongs."""
+    holder = data
+    if name == "data":
+        inputs = data.get("inputs") if isinstance(data, dict) else None
+        holder = inputs[0] if isinstance(inputs, list) and inputs else None
+    if not isinstance(holder, dict) or holder.get(name) != _MARK:
+        return False
+    holder[name] = array
+    return True
 
 
 def _octets(data: list[Any]) -> NDArray[np.uint8] | None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from app.answers import Reply
 from app.decoding import Limits, fit, hold
 from app.errors import BadInput, UnknownModel
-from app.json_bodies import read_json
+from app.json_bodies import read_tensors
 from app.predictor import Answer
 from app.protocols.exchange import Asked, Prediction, Request
 from app.protocols.open_inference_outputs import Said, compress, wanted, write_reply
@@ -59,7 +59,7 @@ def _head(request: Request, taken: Input) -> tuple[dict[str, Any] | None, bytes 
         return None, binary
     if not text:
         raise BadInput(f"the body is empty, expected a JSON object with inputs: one, {_expected(taken)}")
-    head = read_json(text)
+    head = read_tensors(text)
     if not isinstance(head, dict):
         raise BadInput("the JSON is no object, expected one with inputs and, if wanted, outputs")
     return head, binary

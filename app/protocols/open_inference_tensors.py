@@ -133,10 +133,10 @@ def _from_json(data: Any, name: str, dtype: np.dtype[Any], shape: tuple[int, ...
     """Nested or flat: the order of the numbers is the same."""
     if name == "FP16":
         raise BadInput(f"{what} is FP16, which travels as binary data only; send FP32 or use binary_data_size")
-    if not isinstance(data, list):
+    if not isinstance(data, list | np.ndarray):
         raise BadInput(f"the data of {what} are {type(data).__name__}, expected a list of numbers")
     try:
-        array = np.array(data) if data else np.zeros(0, dtype)
+        array = np.asarray(data) if len(data) else np.zeros(0, dtype)
     except (ValueError, OverflowError) as error:
         raise BadInput(f"the data of {what} are not all of one shape", "shape") from error
     if array.dtype.kind not in "iuf":

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from app.answers import write
 from app.decoding import Limits, decode, from_values, hold
 from app.errors import BadInput, OverLimit
-from app.json_bodies import read_arrays
+from app.json_bodies import read_instances
 from app.predictor import Answer
 from app.served import Loaded
 from app.takes import Takes
@@ -34,7 +34,7 @@ def read_object(body: bytes) -> dict[str, Any]:
     if not body:
         raise BadInput(f"the body is empty, {_EXPECTED}")
     try:
-        data = read_arrays(body)
+        data = read_instances(body)
     except BadInput:
         data = _lenient(body)
         if data is None:

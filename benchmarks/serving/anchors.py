@@ -21,7 +21,7 @@ import numpy as np
 import onnxruntime
 import orjson
 
-from app.json_bodies import read_arrays
+from app.json_bodies import read_instances
 from benchmarks.serving.cells import weighed
 from benchmarks.serving.load import Load, Post, mean, wrk
 from benchmarks.serving.model import Model
@@ -108,7 +108,7 @@ def _reading_ms(model: Model, seconds: float) -> float:
     marks = [time.perf_counter()]
     while marks[-1] - marks[0] < seconds:
         for text in texts:
-            read_arrays(text)
+            read_instances(text)
             marks.append(time.perf_counter())
     return float(np.median(np.diff(marks))) * 1e3
 
