@@ -33,8 +33,8 @@ run: $(VENV)/.installed ## train the default model if the store is empty, and se
 	@exec $(VENV)/bin/veleta serve
 
 test: ## install what is missing and run every test
-	@command -v gcc >/dev/null || $(MAKE) packages # before what is compiled where there is a compiler
-	@$(MAKE) --jobs 3 packages lint $(SERVING)/.installed # side by side, since what installs waits for the network
+	@$(MAKE) packages # first, since it brings a C compiler
+	@$(MAKE) --jobs 2 lint $(SERVING)/.installed # side by side, since what installs waits for the network
 	@$(MAKE) --jobs 2 test-training test-the-rest
 	@$(MAKE) docker-check
 
