@@ -24,6 +24,7 @@ matrices", J. Multivariate Analysis 88 (2004), section 3.3), so that more featur
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,10 +69,25 @@ class Space(OfArrays):
         distances: FloatArray = np.sqrt(np.vecdot(away, away))
         return distances
 
+    def distance_of_one(self, embedding: FloatArray, predicted: int) -> float:
+        """Distance of the place of one embedding (features,) to the mean of its predicted class; NaN if that is too long for its dtype.
+
+        Beside a call of a model each call of NumPy takes several times as long as in a loop, and this has half as many.
+        """
+        square = float(embedding.dot(embedding))
+        if not square < math.inf:
+            return math.nan
+        away = embedding.dot(self.whitening)
+        away /= max(square, _ASLEEP) ** 0.25
+        away -= self.centres[predicted]
+        return math.sqrt(away.dot(away))
+
 
 def _roots(embeddings: FloatArray) -> FloatArray:
-    """The root of the length of each row, (n, 1)."""
-    roots: FloatArray = np.sqrt(np.sqrt(np.maximum(np.vecdot(embeddings, embeddings), _ASLEEP)))[:, None]
+    """The root of the length of each row, (n, 1); NaN if that is too long for its dtype, which would lie near everything otherwise."""
+    squares = np.vecdot(embeddings, embeddings)
+    squares[np.isinf(squares)] = np.nan
+    roots: FloatArray = np.sqrt(np.sqrt(np.maximum(squares, _ASLEEP)))[:, None]
     return roots
 
 

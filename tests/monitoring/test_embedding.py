@@ -81,6 +81,25 @@ def test_what_is_degenerate_stays_a_number(space: Space) -> None:
     assert np.isfinite(space.distance(space.place(asleep), np.array([0]))).all()
 
 
+def test_a_row_is_as_far_alone_as_among_others(space: Space) -> None:
+    rows, predicted = drawn(500, 6)
+    rows[:3] = np.array([0, 1e-15, 1e15])[:, None]
+
+    alone = [space.distance_of_one(row, place) for row, place in zip(rows, predicted, strict=True)]
+
+    assert alone == pytest.approx(space.distance(space.place(rows), predicted), rel=1e-4)
+
+
+@pytest.mark.parametrize("length", [1e25, np.inf, np.nan])
+def test_what_is_too_long_lies_near_nothing(space: Space, length: float) -> None:
+    rows = np.full((3, FEATURES), length, dtype=np.float32)
+
+    with np.errstate(all="ignore"):
+        distances = [*space.distance(space.place(rows), np.arange(3)), *(space.distance_of_one(row, 0) for row in rows)]
+
+    assert np.isnan(distances).all()
+
+
 def test_rows_of_another_kind_are_farther(space: Space) -> None:
     from sklearn.metrics import roc_auc_score
 
