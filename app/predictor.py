@@ -63,7 +63,8 @@ class Called:
     @cached_property
     def outlier(self) -> list[float] | None:
         """How unusual each row is, 0 to 1; None if the model does not tell."""
-        return self.reference.outlier(self.batch)
+        scores = self.reference.outlier(self.batch)
+        return None if scores is None else scores.tolist()
 
     @cached_property
     def chosen(self) -> list[int]:

@@ -128,18 +128,13 @@ class Reference:
     def _bins(self) -> Bins:
         return Bins([profile.edges for profile in self.profiles.values()])
 
-    def outlier(self, batch: Batch) -> list[float] | None:
+    def outlier(self, batch: Batch) -> FloatArray | None:
         """How unusual each row is, 0 to 1 (`monitoring.signals.outlier`); None if the variant has no distance."""
-        space, groups = self.fitted.space, self.fitted.answered.groups(batch.outputs)
-        if self.ranks is None or space is None:
+        if self.ranks is None:
             return None
         with np.errstate(all="ignore"):
-            if len(batch) == 1:
-                distances = np.array([space.distance_of_one(batch.embeddings[0], groups[0])], np.float32)
-            else:
-                distances = space.distance(space.place(batch.embeddings), groups)
-            scores: list[float] = self.ranks.score(distances).tolist()
-        return scores
+            distance = self.fitted.distance(batch)
+            return None if distance is None else self.ranks.score(distance)
 
     def answers(self, counts: NDArray[Any]) -> NDArray[Any]:
         """Of the counts of all signals in a row, those of the first one: what was answered, exactly one bin for each row."""
