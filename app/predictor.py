@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -151,6 +151,25 @@ class Pace(NamedTuple):
         return cls(rows, min(MOST_ROWS, max(rows, int(_MOST_SECONDS / seconds))))
 
 
+class _Single:
+    """Calls for one row at a time, whose arrays the session knows already: to tell it of new ones is a twentieth of such a call."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, taken: Input, wanted: Mapping[str, int]) -> None:
+        """`wanted` are the outputs, and how many values each has."""
+        self._session, self._binding = session, session.io_binding()
+        self._row = np.zeros((1, *taken.row_shape), taken.dtype)
+        self._found = [np.zeros((1, width), np.float32) for width in wanted.values()]
+        self._binding.bind_input(taken.name, "cpu", 0, self._row.dtype, self._row.shape, self._row.ctypes.data)
+        for name, array in zip(wanted, self._found, strict=True):
+            self._binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+
+    def call(self, rows: NDArray[Any]) -> Inference:
+        self._row[...] = rows
+        self._session.run_with_iobinding(self._binding)
+        outputs, embedding = self._found
+        return Inference(outputs.copy(), embedding.copy())
+
+
 class Predictor:
     """One session of ONNX Runtime."""
 
@@ -164,14 +183,17 @@ class Predictor:
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises a dozen kinds without a common one
             raise ManifestError(f"{path} cannot be loaded as a model; publish the version again") from error
-        outputs = [output.name for output in self._session.get_outputs()]
+        outputs = {output.name: output for output in self._session.get_outputs()}
         self._wanted = [OUTPUTS[task], "embedding"]
         if not set(self._wanted) <= set(outputs):
             raise ManifestError(f"{path} has the outputs {sorted(outputs)}, expected {' and '.join(self._wanted)}; export it again")
         self._taken, self._running = taken, running
         self.pace = Pace(_MOST, _MOST)
         #: Values of an embedding, or None if that is not fixed.
-        self.features = features if isinstance(features := self._session.get_outputs()[outputs.index("embedding")].shape[-1], int) else None
+        self.features = features if isinstance(features := outputs["embedding"].shape[-1], int) else None
+        fixed = all(taken.row_shape) and all(_is_fixed(outputs[name]) for name in self._wanted)
+        self._widths: Mapping[str, int] | None = {name: outputs[name].shape[1] for name in self._wanted} if fixed else None
+        self._singles: list[_Single] = []
 
     def predict(self, rows: NDArray[Any]) -> Inference:
         """Answer rows (n, …), in calls of about as many as are answered fastest, and at most 64."""
@@ -208,5 +230,21 @@ class Predictor:
             return self._call(rows)
 
     def _call(self, rows: NDArray[Any]) -> Inference:
+        if len(rows) == 1 and self._widths:
+            return self._call_single(rows, self._widths)
         outputs, embedding = self._session.run(self._wanted, {self._taken.name: rows.astype(self._taken.dtype, copy=False)})
         return Inference(outputs, embedding)
+
+    def _call_single(self, rows: NDArray[Any], widths: Mapping[str, int]) -> Inference:
+        try:
+            single = self._singles.pop()
+        except IndexError:  # the first, or other threads have the others
+            single = _Single(self._session, self._taken, widths)
+        found = single.call(rows)
+        self._singles.append(single)
+        return found
+
+
+def _is_fixed(output: onnxruntime.NodeArg) -> bool:
+    """Whether each row of an output has the same number of values, as floats of 4 bytes."""
+    return output.type == "tensor(float)" and len(output.shape) == 2 and isinstance(output.shape[1], int)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnxruntime
@@ -48,3 +49,20 @@ def test_its_pace_is_found_while_it_is_warmed_up(store: Store) -> None:
     assert 0 < predictor.warm_up() < 1
     assert predictor.pace.call_rows in (8, 16, 32, 64)
     assert predictor.pace.call_rows <= predictor.pace.batch_rows <= MOST_ROWS
+
+
+def test_single_rows_are_answered_to_many_threads_at_once(store: Store, digits8: Data) -> None:
+    published = store.open("digits8")
+    path, taken = published.path("fp32"), published.manifest.input
+    predictor, session = Predictor(path, taken, 1, contextlib.nullcontext()), onnxruntime.InferenceSession(path)
+    rows = digits8.test_x[:40, None]  # bytes, as they come from the door
+    expected = [session.run(["probabilities", "embedding"], {taken.name: row.astype(np.float32)}) for row in rows]
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(predictor.predict, [*rows] * 25))
+
+    for number, answer in enumerate(answers):
+        outputs, embedding = expected[number % len(rows)]
+        assert np.allclose(answer.outputs, outputs, atol=1e-6)
+        assert np.allclose(answer.embedding, embedding, atol=1e-4)
+    assert 1 <= len(predictor._singles) <= 8
