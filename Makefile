@@ -7,6 +7,8 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint c
 UV_INSTALL := pip install --quiet --constraint constraints.txt
 # Over how many processes is said with each group: more than there are processors, since all of them wait at times.
 DIVIDED := --dist loadfile --no-loadscope-reorder --durations 12 --numprocesses
+# What is compiled where there is a C compiler.
+IN_C := $(wildcard app/*.c monitoring/signals/*.c)
 STORE := $(if $(VELETA_STORE),$(VELETA_STORE),models)
 
 # Wherever it is set, each of the hundreds of programs that the tests start would compile everything anew.
@@ -78,12 +80,12 @@ format: $(VENV)/.installed ## put the code into the house style
 clean: ## remove what was installed (models stay)
 	rm -rf $(VENV) $(SERVING)
 
-$(VENV)/.installed: pyproject.toml constraints.txt app/octets.c
+$(VENV)/.installed: pyproject.toml constraints.txt $(IN_C)
 	$(call make_venv,$(VENV))
 	$(call install,$(VENV),$(EVERYTHING))
 	@touch $@
 
-$(SERVING)/.installed: pyproject.toml constraints.txt app/octets.c
+$(SERVING)/.installed: pyproject.toml constraints.txt $(IN_C)
 	$(call make_venv,$(SERVING))
 	$(call install,$(SERVING),dev)
 	@touch $@

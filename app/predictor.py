@@ -63,8 +63,7 @@ class Called:
     @cached_property
     def outlier(self) -> list[float] | None:
         """How unusual each row is, 0 to 1; None if the model does not tell."""
-        scores = self.reference.outlier(self.batch)
-        return None if scores is None else scores.tolist()
+        return self.reference.outlier(self.batch)
 
     @cached_property
     def chosen(self) -> list[int]:

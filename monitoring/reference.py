@@ -128,13 +128,16 @@ class Reference:
     def _bins(self) -> Bins:
         return Bins([profile.edges for profile in self.profiles.values()])
 
-    def outlier(self, batch: Batch) -> FloatArray | None:
+    def outlier(self, batch: Batch) -> list[float] | None:
         """How unusual each row is, 0 to 1 (`monitoring.signals.outlier`); None if the variant has no distance."""
         if self.ranks is None:
             return None
+        if len(batch) == 1:
+            of_one = self.fitted.distance_of_one(batch)
+            return None if of_one is None else [self.ranks.score_of_one(of_one)]
         with np.errstate(all="ignore"):
             distance = self.fitted.distance(batch)
-            return None if distance is None else self.ranks.score(distance)
+        return None if distance is None else self.ranks.score(distance).tolist()
 
     def answers(self, counts: NDArray[Any]) -> NDArray[Any]:
         """Of the counts of all signals in a row, those of the first one: what was answered, exactly one bin for each row."""

@@ -62,7 +62,13 @@ def test_the_image_has_no_tensorflow_and_is_small(installed: Path) -> None:
 
 @compiled(interpreter())
 def test_the_image_has_what_is_written_in_c(installed: Path) -> None:
-    ran = subprocess.run([installed / "bin/python", "-c", "import app.octets"], cwd="/", capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [installed / "bin/python", "-c", "import app.octets, monitoring.signals.distance"],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert ran.returncode == 0, ran.stderr
 

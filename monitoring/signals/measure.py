@@ -60,10 +60,12 @@ class Fitted:
         """Of the embedding of each row to the mean of its class, or of all, (n,); None if the variant has no space."""
         if self.space is None:
             return None
-        groups = self.answered.groups(batch.outputs)
-        if batch.places is None and len(batch) == 1:
-            return np.array([self.space.distance_of_one(batch.embeddings[0], groups[0])], batch.embeddings.dtype)
-        return self.space.distance(self.space.place(batch.embeddings) if batch.places is None else batch.places, groups)
+        places = self.space.place(batch.embeddings) if batch.places is None else batch.places
+        return self.space.distance(places, self.answered.groups(batch.outputs))
+
+    def distance_of_one(self, batch: Batch) -> float | None:
+        """The same of a single row."""
+        return None if self.space is None else self.space.distance_of_one(batch.embeddings, self.answered.groups(batch.outputs)[0])
 
 
 def measure(batch: Batch, taken: Input, fitted: Fitted) -> dict[str, FloatArray]:

@@ -15,6 +15,8 @@ p-values", Annals of Statistics 51 (2023), p. 149, equation 2). So with fewer th
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -48,7 +50,11 @@ class Ranks(OfArrays):
 
     def score(self, distances: FloatArray) -> FloatArray:
         """Score of each distance, (n,), 0 to 1. What is not a number is farther than everything."""
-        return self._scores[self.distances.searchsorted(distances)]  # the method: np.searchsorted takes seven times as long for one row
+        return self._scores[np.searchsorted(self.distances, distances)]
+
+    def score_of_one(self, distance: float) -> float:
+        """The same of a single distance: beside a call of a model, a call of NumPy takes longer than Python's own search."""
+        return self._scores.item(len(self.distances) if math.isnan(distance) else bisect_left(self.distances.data, distance))
 
     def count(self, distances: FloatArray) -> IntArray:
         """How many rows have each of the `levels`."""

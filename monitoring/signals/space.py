@@ -24,12 +24,19 @@ matrices", J. Multivariate Analysis 88 (2004), section 3.3), so that more featur
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from monitoring.arrays import FloatArray, IntArray, OfArrays
+
+try:
+    from monitoring.signals.distance import of_one as _distance_of_one
+except ImportError:  # there was no C compiler: the same distances, later
+
+    def _distance_of_one(embedding: FloatArray, whitening: FloatArray, centres: FloatArray, group: int, /) -> float | None:
+        return None
+
 
 #: Directions that are kept, those in which the rows of one class differ most.
 DIRECTIONS = 64
@@ -70,17 +77,12 @@ class Space(OfArrays):
         return distances
 
     def distance_of_one(self, embedding: FloatArray, predicted: int) -> float:
-        """Distance of the place of one embedding (features,) to the mean of its predicted class; NaN if that is too long for its dtype.
-
-        Beside a call of a model each call of NumPy takes several times as long as in a loop, and this has half as many.
-        """
-        square = float(embedding.dot(embedding))
-        if not square < math.inf:
-            return math.nan
-        away = embedding.dot(self.whitening)
-        away /= max(square, _ASLEEP) ** 0.25
-        away -= self.centres[predicted]
-        return math.sqrt(away.dot(away))
+        """Distance of the place of one embedding (1, features) to the mean of its class; NaN if it is too long for its dtype."""
+        found = _distance_of_one(embedding, self.whitening, self.centres, predicted)
+        if found is None:
+            with np.errstate(all="ignore"):
+                found = float(self.distance(self.place(embedding), np.array([predicted]))[0])
+        return found
 
 
 def _roots(embeddings: FloatArray) -> FloatArray:

@@ -5,7 +5,6 @@ Run with a file: the reader is taken from it, so that it may be one that a sanit
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import random
 import sys
@@ -13,6 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from tests.compiler import loaded
 
 Read = Callable[[bytes, int], tuple[bytearray, tuple[int, ...], int] | None]
 _BYTES = b'[[[]]],,,0123456789.. \t\r\n-e"{}:\x00\xff'
@@ -77,9 +78,4 @@ def wrong(read: Read, seed: int, count: int) -> list[tuple[bytes, int]]:
 
 
 if __name__ == "__main__":
-    found = importlib.util.spec_from_file_location("octets", sys.argv[1])
-    assert found
-    assert found.loader
-    octets = importlib.util.module_from_spec(found)
-    found.loader.exec_module(octets)
-    print(wrong(octets.read, int(sys.argv[2]), int(sys.argv[3])))
+    print(wrong(loaded(sys.argv[1]).read, int(sys.argv[2]), int(sys.argv[3])))

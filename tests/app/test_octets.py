@@ -6,10 +6,7 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +21,7 @@ from app.protocols import open_inference, tensor_json
 from app.protocols.exchange import Request
 from app.takes import Takes
 from tests.app import fuzz_octets
-from tests.compiler import compiled, headers
+from tests.compiler import compiled, sanitized
 
 ROOT = Path(__file__).parents[2]
 LIMITS = decoding.Limits(2**20, 100, 2**20)
@@ -143,13 +140,6 @@ def test_what_c_reads_is_what_the_standard_library_reads() -> None:
 
 @compiled()
 def test_nothing_is_read_or_written_beyond_the_end(tmp_path: Path) -> None:
-    library, runtime = tmp_path / "octets.so", subprocess.check_output(["gcc", "-print-file-name=libasan.so"], text=True).strip()
-    checks = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-Wall", "-Wextra", "-Werror"]
-    subprocess.run(["gcc", "-shared", "-fPIC", "-g", "-O1", *checks, f"-I{headers()}", ROOT / "app/octets.c", "-o", library], check=True)
-    environment = os.environ | {"LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"}
-
-    ran = subprocess.run(
-        [sys.executable, fuzz_octets.__file__, library, "1", "3000"], env=environment, capture_output=True, text=True, check=False
-    )
+    ran = sanitized("app/octets.c", "tests.app.fuzz_octets", tmp_path, "1", "3000")
 
     assert (ran.returncode, ran.stdout) == (0, "[]\n"), ran.stderr

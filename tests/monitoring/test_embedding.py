@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,13 @@ from sklearn.covariance import LedoitWolf
 
 from monitoring.drift.f_distribution import f_quantile, incomplete_beta
 from monitoring.drift.mmd import Moments
+from monitoring.signals import space as embedding_space
 from monitoring.signals.energy import Head
 from monitoring.signals.fourier import Fourier
 from monitoring.signals.outlier import Ranks
 from monitoring.signals.space import Space
+from tests.compiler import compiled, sanitized
+from tests.monitoring import fuzz_distance
 
 Rows = NDArray[Any]
 CLASSES, FEATURES = 5, 40
@@ -81,13 +85,40 @@ def test_what_is_degenerate_stays_a_number(space: Space) -> None:
     assert np.isfinite(space.distance(space.place(asleep), np.array([0]))).all()
 
 
-def test_a_row_is_as_far_alone_as_among_others(space: Space) -> None:
+@pytest.mark.parametrize("in_c", [pytest.param(True, marks=compiled()), False])
+def test_a_row_is_as_far_alone_as_among_others(space: Space, in_c: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     rows, predicted = drawn(500, 6)
     rows[:3] = np.array([0, 1e-15, 1e15])[:, None]
+    of_one, in_numpy = embedding_space._distance_of_one, []
+    monkeypatch.setattr(embedding_space, "_distance_of_one", lambda *given: in_numpy.append(1) if not in_c else of_one(*given))
 
-    alone = [space.distance_of_one(row, place) for row, place in zip(rows, predicted, strict=True)]
+    alone = [space.distance_of_one(row[None], place) for row, place in zip(rows, predicted, strict=True)]
 
     assert alone == pytest.approx(space.distance(space.place(rows), predicted), rel=1e-4)
+    assert len(in_numpy) == (0 if in_c else 500)
+
+
+@compiled()
+def test_what_c_says_is_what_numpy_says(tmp_path: Path) -> None:
+    ran = sanitized("monitoring/signals/distance.c", "tests.monitoring.fuzz_distance", tmp_path, "0", "3000")
+
+    assert (ran.returncode, ran.stdout) == (0, "[]\n"), ran.stderr
+    assert sum(fuzz_distance.expected(*case) is not None for case in fuzz_distance.cases(0, 3000)) > 1000
+
+
+@compiled()
+def test_the_distance_in_c_is_used(space: Space) -> None:
+    rows, _ = drawn(1, 6)
+
+    assert embedding_space._distance_of_one(rows, space.whitening, space.centres, np.int64(1)) == space.distance_of_one(rows, 1)
+
+
+def test_a_distance_is_scored_alone_as_among_others() -> None:
+    rng = np.random.default_rng(8)
+    ranks = Ranks.of(rng.exponential(size=500).astype(np.float32))
+    distances = np.concatenate([rng.exponential(size=200), ranks.distances[::9], [0, -1, np.inf, np.nan]]).astype(np.float32)
+
+    assert [ranks.score_of_one(distance) for distance in distances.tolist()] == ranks.score(distances).tolist()
 
 
 @pytest.mark.parametrize("length", [1e25, np.inf, np.nan])
@@ -95,7 +126,7 @@ def test_what_is_too_long_lies_near_nothing(space: Space, length: float) -> None
     rows = np.full((3, FEATURES), length, dtype=np.float32)
 
     with np.errstate(all="ignore"):
-        distances = [*space.distance(space.place(rows), np.arange(3)), *(space.distance_of_one(row, 0) for row in rows)]
+        distances = [*space.distance(space.place(rows), np.arange(3)), *(space.distance_of_one(row[None], 0) for row in rows)]
 
     assert np.isnan(distances).all()
 
