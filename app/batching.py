@@ -69,27 +69,35 @@ class Batcher:
                 answer.set_result(found)
 
         self.submit(loaded, rows, timeout_seconds, lambda found: partial(hand_over, found), answer.done)
+        self.start()
         return await answer
 
     def submit(
         self, loaded: Loaded, rows: NDArray[Any], timeout_seconds: float, settle: Settle, is_gone: Callable[[], bool] | None = None
     ) -> None:
-        """The same without a task to wait in: `settle` is told the answer, later. Raises Overloaded.
+        """The same without a task to wait in: `settle` is told the answer, after `start`. Raises Overloaded.
 
         If `is_gone` says by then that nobody waits for them, the rows are not answered.
         """
         self.admit()
-        loop = asyncio.get_running_loop()
         key = loaded.subject.key
         if key not in self._lines:
             self._lines[key] = loaded, deque()
         line = self._lines[key][1]
         if not line:
             self._turns.append(key)
-        line.append(_Waiting(rows, settle, is_gone, timeout_seconds, loop.time()))
+        line.append(_Waiting(rows, settle, is_gone, timeout_seconds, asyncio.get_running_loop().time()))
         self._waiting_rows += len(rows)
-        if not self._running:
-            self._running, self._drained_at = True, loop.time()
+
+    def start(self, at_once: bool = False) -> None:
+        """See to it that what was submitted is answered: once the loop has read what else has come by now, or at once."""
+        if self._running or not self._turns:
+            return
+        loop = asyncio.get_running_loop()
+        self._running, self._drained_at = True, loop.time()
+        if at_once:
+            self._next()
+        else:
             loop.call_soon(self._next)
 
     def close(self) -> None:
@@ -129,11 +137,17 @@ class Batcher:
             start = end
         for hand_over in settled:
             _hand_over(hand_over)
+        try:
+            self._count(loaded, batch, began, found)
+        except Exception:  # all have their answers
+            _log.exception("what was answered could not be counted")
+        self._measure(start, loop.time())
+
+    def _count(self, loaded: Loaded, batch: list[_Waiting], began: float, found: Answer | Exception) -> None:
         self._recorder.queued(loaded.subject, [began - waiting.since for waiting in batch])
         if not isinstance(found, Exception):
             note(loaded, found, self._recorder)
         self._recorder.count_many()
-        self._measure(start, loop.time())
 
     def _take(self, line: deque[_Waiting], most_rows: int, now: float) -> list[_Waiting]:
         """The first of the line and as many after it as `most_rows` allow; those whose time is over are told so and left out."""

@@ -115,6 +115,7 @@ class FastLane:
             current.set(None)  # until it is answered this thread is busy with others
         except Exception as error:  # both lanes answer whatever happens
             end(self._explain(error, visit))
+        self._batcher.start(at_once=self.shares.is_single())  # if nobody else is there, nobody else's request has come
         return True
 
     def _settle(self, visit: Visit, asked: Asked, end: Callable[[Reply], None], found: Answer | Exception) -> Callable[[], None]:

@@ -77,21 +77,35 @@ def test_who_cannot_take_an_answer_keeps_nobody_from_theirs(
 
 
 def test_what_cannot_be_counted_is_answered_all_the_same(
-    loaded: Loaded, recorder: Recorder, digits8: Data, monkeypatch: pytest.MonkeyPatch
+    loaded: Loaded, recorder: Recorder, digits8: Data, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     got: list[int] = []
 
     def full(*_: object) -> None:
         raise OSError("no space left on the device")
 
+    monkeypatch.setattr(recorder, "predicted", full)
+    asyncio.run(answered(Batcher(recorder, 100), loaded, digits8, [lambda _: partial(got.append, 1)] * 3))
+
+    assert got == [1, 1, 1]
+    assert {record.getMessage() for record in caplog.records} == {"what was answered could not be counted"}
+
+
+def test_at_once_is_before_the_loop_goes_on(loaded: Loaded, recorder: Recorder, digits8: Data) -> None:
+    got: list[str] = []
+
     async def ask() -> None:
-        monkeypatch.setattr(recorder, "predicted", full)
-        asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # as the server's own, it is told and goes on
-        await answered(Batcher(recorder, 100), loaded, digits8, [lambda _: partial(got.append, 1)] * 3)
+        batcher = Batcher(recorder, 100)
+        for number in range(3):
+            batcher.submit(loaded, digits8.test_x[number : number + 1], 10, lambda _, number=number: partial(got.append, f"row {number}"))
+            batcher.start(at_once=number < 2)
+            batcher.start(at_once=True)  # it is under way, and nothing else is to be done
+            got.append(f"after {number}")
+            await asyncio.sleep(0.01)
 
     asyncio.run(ask())
 
-    assert got == [1, 1, 1]
+    assert got == ["row 0", "after 0", "row 1", "after 1", "after 2", "row 2"]
 
 
 def test_whose_time_is_over_is_told_so(loaded: Loaded, recorder: Recorder, digits8: Data) -> None:
