@@ -21,6 +21,7 @@ except ImportError:  # there was no C compiler: the same arrays, later
 
 
 _MOST_AXES = 8
+_SPACES = b" \t\n\r"
 _SPACE, _OCTETS = rb"[ \t\n\r]*", rb"(?=\[[ \t\n\r[]*[0-9])"
 #: Where the array of a request begins: it is all there is, or has one of these names, which stand near the beginning.
 _INSTANCES = re.compile(rb'(?:\A|"(instances|inputs)"%b:)%b%b' % (_SPACE, _SPACE, _OCTETS))
@@ -79,9 +80,11 @@ def _with_octets(body: bytes, where: re.Pattern[bytes]) -> NDArray[np.uint8] | d
     if place is None or (found := _read_octets(body, place.end())) is None:
         return None
     octets, shape, end = found
-    array = np.frombuffer(octets, np.uint8).reshape(shape)
+    array = np.ndarray(shape, np.uint8, octets)
     if not place[1]:
         return array if end == len(body) else None
+    if body[: place.start()].strip(_SPACES) == b"{" and body[end:].strip(_SPACES) == b"}":  # nothing else is said, as mostly
+        return {place[1].decode(): array}
     try:
         data = orjson.loads(b"".join((body[: place.end()], _MARK_JSON, body[end:])))
     except orjson.JSONDecodeError:
