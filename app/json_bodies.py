@@ -85,8 +85,11 @@ def _with_octets(body: bytes, where: re.Pattern[bytes]) -> NDArray[np.uint8] | d
         return array if end == len(body) else None
     if body[: place.start()].strip(_SPACES) == b"{" and body[end:].strip(_SPACES) == b"}":  # nothing else is said, as mostly
         return {place[1].decode(): array}
+    before, after = body[: place.end()], body[end:]
+    if _MARK_JSON in before or _MARK_JSON in after:
+        return None
     try:
-        data = orjson.loads(b"".join((body[: place.end()], _MARK_JSON, body[end:])))
+        data = orjson.loads(b"".join((before, _MARK_JSON, after)))
     except orjson.JSONDecodeError:
         return None
     return data if _put(array, place[1].decode(), data) else None

@@ -78,6 +78,7 @@ def test_lists_in_lists_without_end_are_refused() -> None:
 def test_bodies_are_read_alike_with_and_without_c(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(0)
     heads = ['{"instances":', '{"inputs" : ', '{"signature_name":"x","instances":', '{"instances":7,"instances":', "", " "]
+    heads += ['{"instances":"\\u0000","a":{"instances":', '{"inputs":[{"data":"\\u0000"}],"a":{"data":']
     heads += ['{"a":"[","inputs":', '{"a":"x"instances":', '{"a":"\\"instances":', '{"instances":{"instances":', '{"labels":']
     tensor = '{"inputs":[{"name":"x","shape":[1,2,2],"datatype":"FP32","data":'
     heads += [tensor, '{"inputs":[{"data":[9],"data":']
