@@ -43,8 +43,9 @@ class _Waiting(NamedTuple):
 class Batcher:
     """The queue of one worker. Made and used in its event loop."""
 
-    def __init__(self, recorder: Recorder, most_waiting: int) -> None:
-        self._recorder, self._most_waiting = recorder, most_waiting
+    def __init__(self, recorder: Recorder, most_waiting: int, is_alone: Callable[[], bool] = lambda: False) -> None:
+        """`is_alone` says whether nobody else can have sent a request by now."""
+        self._recorder, self._most_waiting, self._is_alone = recorder, most_waiting, is_alone
         self._waiting_rows, self._row_seconds, self._drained_at = 0, 0.0, 0.0
         self._lines: dict[str, tuple[Loaded, deque[_Waiting]]] = {}
         self._turns: deque[str] = deque()
@@ -89,13 +90,13 @@ class Batcher:
         line.append(_Waiting(rows, settle, is_gone, timeout_seconds, asyncio.get_running_loop().time()))
         self._waiting_rows += len(rows)
 
-    def start(self, at_once: bool = False) -> None:
-        """See to it that what was submitted is answered: once the loop has read what else has come by now, or at once."""
+    def start(self) -> None:
+        """See to it that what was submitted is answered: once the loop has read what else has come by now, if anything can have."""
         if self._running or not self._turns:
             return
         loop = asyncio.get_running_loop()
         self._running, self._drained_at = True, loop.time()
-        if at_once:
+        if self._is_alone():
             self._next()
         else:
             loop.call_soon(self._next)

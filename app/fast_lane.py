@@ -50,7 +50,7 @@ class FastLane:
         self._service: Service = flask_app.extensions["veleta"]
         as_wsgi: Any = flask_app
         self._flask: Any = WSGIMiddleware(as_wsgi, workers=threads)
-        self._batcher = Batcher(self._service.recorder, self._service.settings.max_queue_rows)
+        self._batcher = Batcher(self._service.recorder, self._service.settings.max_queue_rows, self.shares.is_single)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -115,7 +115,7 @@ class FastLane:
             current.set(None)  # until it is answered this thread is busy with others
         except Exception as error:  # both lanes answer whatever happens
             end(self._explain(error, visit))
-        self._batcher.start(at_once=self.shares.is_single())  # if nobody else is there, nobody else's request has come
+        self._batcher.start()
         return True
 
     def _settle(self, visit: Visit, asked: Asked, end: Callable[[Reply], None], found: Answer | Exception) -> Callable[[], None]:

@@ -91,21 +91,22 @@ def test_what_cannot_be_counted_is_answered_all_the_same(
     assert {record.getMessage() for record in caplog.records} == {"what was answered could not be counted"}
 
 
-def test_at_once_is_before_the_loop_goes_on(loaded: Loaded, recorder: Recorder, digits8: Data) -> None:
+def test_who_is_alone_is_answered_before_the_loop_goes_on(loaded: Loaded, recorder: Recorder, digits8: Data) -> None:
     got: list[str] = []
 
-    async def ask() -> None:
-        batcher = Batcher(recorder, 100)
-        for number in range(3):
+    async def ask(is_alone: bool) -> None:
+        batcher = Batcher(recorder, 100, lambda: is_alone)
+        for number in range(2):
             batcher.submit(loaded, digits8.test_x[number : number + 1], 10, lambda _, number=number: partial(got.append, f"row {number}"))
-            batcher.start(at_once=number < 2)
-            batcher.start(at_once=True)  # it is under way, and nothing else is to be done
-            got.append(f"after {number}")
+            batcher.start()
+            batcher.start()  # it is under way, or nothing is to be done
+            got.append("started")
             await asyncio.sleep(0.01)
 
-    asyncio.run(ask())
+    asyncio.run(ask(is_alone=True))
+    asyncio.run(ask(is_alone=False))
 
-    assert got == ["row 0", "after 0", "row 1", "after 1", "after 2", "row 2"]
+    assert got == ["row 0", "started", "row 1", "started", "started", "row 0", "started", "row 1"]
 
 
 def test_whose_time_is_over_is_told_so(loaded: Loaded, recorder: Recorder, digits8: Data) -> None:
