@@ -33,7 +33,7 @@ class Turns:
     """A running server, and what came of each of its turns. All servers run, and take turns, so that the machine's drift falls on all."""
 
     def __init__(self, server: Server, posts: Mapping[str, Post]) -> None:
-        self._server, self._posts = server, posts
+        self._server, self._posts, self._turns = server, posts, 0
         self._cells: dict[str, list[Load]] = {cell: [] for cell in CELLS}
         self._alone: dict[str, list[Load]] = {cell: [] for cell in CELLS if rows_of(cell) == 1}
 
@@ -42,9 +42,14 @@ class Turns:
             wrk(self._server.port, self._posts[cell], connections_of(cell), seconds)
 
     def take(self, seconds: float) -> None:
-        """One turn: every cell for so long."""
-        for cell, loads in self._cells.items():
-            loads.append(weighed(self._server, self._posts[cell], connections_of(cell), seconds))
+        """One turn: every cell for so long, in the other order every other time, after a moment that does not count: a server that has
+        waited for the others has to come to itself, and the anchors begin anew each time as well.
+        """
+        in_order = CELLS[:: -1 if self._turns % 2 else 1]
+        self._turns += 1
+        wrk(self._server.port, self._posts[in_order[0]], connections_of(in_order[0]), seconds / 2)
+        for cell in in_order:
+            self._cells[cell].append(weighed(self._server, self._posts[cell], connections_of(cell), seconds))
         for cell, loads in self._alone.items():
             loads.append(wrk(self._server.port, self._posts[cell], 1, seconds))
 
