@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,7 +30,18 @@ def python_of(name: str) -> Path:
     """
     if sys.version_info[:2] >= _BELOW.get(name, (4, 0)):
         pytest.skip(f"{name} has no release for Python {sys.version_info.major}.{sys.version_info.minor}")
-    wanted = Path(__file__).with_name(f"{name}.txt").read_text(encoding="utf-8")
+    return _home(name, _make) / "bin" / "python"
+
+
+def package_of(name: str) -> Path:
+    """A folder with what the list of that name says and nothing that it needs, for the path of an interpreter that has that already."""
+    return _home(name, _put)
+
+
+def _home(name: str, make: Callable[[Path, Path], None]) -> Path:
+    """Where it is, made anew if its list has changed."""
+    listed = Path(__file__).with_name(f"{name}.txt")
+    wanted = listed.read_text(encoding="utf-8")
     home = FOLDER / name
     made = home / ".made-from.txt"
     FOLDER.mkdir(exist_ok=True)
@@ -38,16 +49,24 @@ def python_of(name: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several test runs may want it at once
         if not made.exists() or made.read_text(encoding="utf-8") != wanted:
             shutil.rmtree(home, ignore_errors=True)
-            _make(home, Path(__file__).with_name(f"{name}.txt"))
+            make(home, listed)
             made.write_text(wanted, encoding="utf-8")
-    return home / "bin" / "python"
+    return home
 
 
 def _make(home: Path, wanted: Path) -> None:
     # Debian's python3 may lack ensurepip; what is here installs into the other environment.
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
-    for installer in _installers(home / "bin" / "python"):
-        done = subprocess.run([*installer, "--requirement", wanted], stderr=subprocess.PIPE, text=True, check=False)
+    _install(home / "bin" / "python", wanted)
+
+
+def _put(home: Path, wanted: Path) -> None:
+    _install(Path(sys.executable), wanted, "--no-deps", "--target", str(home))
+
+
+def _install(python: Path, wanted: Path, *options: str) -> None:
+    for installer in _installers(python):
+        done = subprocess.run([*installer, *options, "--requirement", wanted], stderr=subprocess.PIPE, text=True, check=False)
         if done.returncode == 0:
             return
     if not os.environ.get("CI") and any(sign in done.stderr for sign in _UNREACHABLE):

@@ -7,7 +7,6 @@ features in deep neural networks?", NIPS 2014, arXiv 1411.1792): so everything u
 from __future__ import annotations
 
 import dataclasses
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ import keras
 from models.store import Store
 from training.errors import RecipeError
 from training.networks.arguments import first_sentence
+from training.networks.files import read_model
 from training.onnx.graph import Graph
-from training.quiet import quiet_libraries
 from training.recipe import Recipe
 
 #: Begins the names of the layers that were taken over.
@@ -63,13 +62,8 @@ def base_layers(network: Any) -> list[Any]:
 def load(path: Path) -> Any:
     """The Keras model of a .keras file, or of a folder with model.json and model.h5. Raises RecipeError."""
     try:
-        with quiet_libraries():
-            if path.suffix == ".keras":
-                return keras.models.load_model(path, compile=False)
-            model = keras.models.model_from_json((path / "model.json").read_text(encoding="utf-8"))
-            model.load_weights(path / "model.h5")
-            return model
-    except (OSError, ValueError, TypeError, KeyError, UnicodeDecodeError, zipfile.BadZipFile) as error:
+        return read_model([path] if path.suffix == ".keras" else [path / "model.json", path / "model.h5"])
+    except Exception as error:  # Keras, h5py and zipfile raise a dozen kinds
         raise RecipeError(
             f"the base {path} cannot be read ({first_sentence(error)}); give a .keras file, or NAME/VERSION of the store"
         ) from error
