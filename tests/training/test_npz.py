@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_wine
 
+from training.data.parts import DataSet
 from training.data.sources import load
 from training.data.wanted import Wanted
 from training.errors import DataError
@@ -53,6 +54,10 @@ def test_wine_and_diabetes(path: Path) -> None:
         (VECTORS, "tensor", (5,), np.float32),
         (PIXELS, "image", (4, 6, 3), np.uint8),
         (PIXELS[..., 0], "image", (4, 6, 1), np.uint8),
+        (PIXELS / 255, "image", (4, 6, 3), np.uint8),
+        (PIXELS / 127.5 - 1, "image", (4, 6, 3), np.uint8),
+        ((PIXELS[..., 0] / 255).astype(np.float16), "image", (4, 6, 1), np.uint8),
+        (PIXELS / 300, "tensor", (4, 6, 3), np.float32),
         (PIXELS[:, 0, :, 0], "tensor", (6,), np.float32),
         (TOKENS, "sequence", (7,), np.float32),
         (TOKENS - 25, "tensor", (7,), np.float32),
@@ -66,6 +71,22 @@ def test_the_kind_is_seen(path: Path, x: Any, kind: str, shape: tuple[int, ...],
     assert (dataset.kind, dataset.rest.x.shape[1:], dataset.rest.x.dtype) == (kind, shape, dtype)
     assert "if it is something else, give --kind" in dataset.notes[0]
     assert dataset.problem.input.kind == kind
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.float16])
+def test_scaled_pixels_are_the_same_images(path: Path, kind: Any) -> None:
+    assert load_pixels(path, PIXELS).pixels == "0..255"
+    for pixels, x in (("0..1", PIXELS / 255), ("-1..1", PIXELS / 127.5 - 1)):
+        dataset = load_pixels(path, x.astype(kind))
+        assert np.array_equal(dataset.rest.x, PIXELS)
+        assert dataset.pixels == pixels
+    np.savez(path, x=np.full((60, 4, 6), 0.1, kind), y=Y, kind="image")
+    assert load(str(path)).rest.x.max() in (25, 26)
+
+
+def load_pixels(path: Path, x: Any) -> DataSet:
+    np.savez(path, x=x, y=Y)
+    return load(str(path))
 
 
 def test_the_kind_is_said_by_the_flag_or_the_file(path: Path) -> None:
@@ -114,7 +135,7 @@ def test_words_and_truth_are_classes_and_the_flag_decides(path: Path) -> None:
         ({"x": VECTORS, "y": Y, "classes": ["a", "b", "a"]}, "expected at least two, all different"),
         ({"x": VECTORS, "y": Y, "kind": "banana"}, "its kind is 'banana', expected image, tensor, sequence"),
         ({"x": VECTORS, "y": Y, "kind": "image"}, "expected images"),
-        ({"x": PIXELS / 255, "y": Y, "kind": "image"}, "pixels that are not whole numbers from 0 to 255"),
+        ({"x": PIXELS / 100, "y": Y, "kind": "image"}, "pixels that are neither whole numbers from 0 to 255 nor numbers from 0 or -1 to 1"),
         ({"x": VECTORS, "y": Y, "kind": "sequence"}, "tokens that are not whole numbers from 0"),
     ],
 )

@@ -3,6 +3,8 @@
 What kind of input x is, is said by --kind, by the file's `kind`, or by its type and shape:
 
     uint8 (n, height, width) or (n, height, width, 1 or 3)      image
+    floats so, which were whole numbers before they were scaled
+        to 0 to 1 or -1 to 1                                    image
     whole numbers from 0 (n, steps), not uint8                  sequence of tokens
     (n, steps, features)                                        sequence
     anything else                                               tensor
@@ -24,6 +26,7 @@ from numpy.typing import NDArray
 
 from training.data.names import safe_name
 from training.data.parts import DataSet
+from training.data.pixels import WHOLE, are_whole, from_0_to_255, range_of
 from training.data.rows import Kind, Part
 from training.data.targets import known_classes, labels, values
 from training.data.wanted import Wanted
@@ -83,7 +86,8 @@ def from_npz(path: Path, wanted: Wanted) -> DataSet:
     classes, answers = _answers(targets, arrays, wanted)
     made = [Part(rows, answer) for rows, answer in zip(inputs, answers, strict=True)]
     test = made[1] if tested else None
-    return DataSet(safe_name(path.stem), f"the file {path.name}", classes, made[0], test, kind, notes=(_taken_as(kind, inputs[0]),))
+    notes, pixels = (_taken_as(kind, inputs[0]),), range_of(x) if kind == "image" else WHOLE
+    return DataSet(safe_name(path.stem), f"the file {path.name}", classes, made[0], test, kind, notes=notes, pixels=pixels)
 
 
 def _said(arrays: _Arrays) -> Kind | None:
@@ -97,7 +101,8 @@ def _said(arrays: _Arrays) -> Kind | None:
 
 
 def _guess(x: NDArray[Any]) -> Kind:
-    if x.dtype == np.uint8 and (x.ndim == 3 or (x.ndim == 4 and x.shape[3] in (1, 3))):
+    shaped = x.ndim == 3 or (x.ndim == 4 and x.shape[3] in (1, 3))
+    if shaped and (x.dtype == np.uint8 or ((pixels := range_of(x)) != WHOLE and are_whole(from_0_to_255(x, pixels)))):
         return "image"
     tokens = x.ndim == 2 and x.dtype.kind in "iu" and x.dtype != np.uint8 and x.size > 0 and x.min() >= 0
     return "sequence" if tokens or x.ndim == 3 else "tensor"
@@ -133,12 +138,14 @@ def _images(x: NDArray[Any], what: str) -> NDArray[np.uint8]:
     shaped = x[..., None] if x.ndim == 3 else x
     if shaped.ndim != 4 or shaped.shape[3] not in (1, 3):
         raise DataError(f"{what} has the shape {x.shape}, expected images (n, height, width), grey or with 1 or 3 channels at the end")
+    if (scaled := range_of(shaped)) != WHOLE:
+        return np.rint(from_0_to_255(shaped, scaled)).astype(np.uint8)
     with np.errstate(invalid="ignore"):  # what is no pixel becomes some other number, and is found out
         pixels = np.ascontiguousarray(shaped.astype(np.uint8, copy=False))
     if not np.array_equal(pixels, shaped):
         raise DataError(
-            f"{what} has pixels that are not whole numbers from 0 to 255; scale and round them so, or give --kind tensor to take them "
-            "as they are"
+            f"{what} has pixels that are neither whole numbers from 0 to 255 nor numbers from 0 or -1 to 1; scale them so, or give "
+            "--kind tensor to take them as they are"
         )
     return pixels
 

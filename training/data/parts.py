@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from monitoring.arrays import IntArray
 from monitoring.signals.columns import Columns
 from training.data.frame import Frame
+from training.data.pixels import WHOLE
 from training.data.rows import Divided, Kind, Part, Problem, Split, Task, taken
 from training.data.split import fold_numbers, strata
 from training.data.twins import groups, is_copied, without_copies
@@ -32,7 +33,7 @@ class DataSet:
     """A data set. `test` is its official test part, or None where there is none; `classes` are empty for a regression.
 
     The rows of a table are still those of its `frame`, (n, columns): only a split knows which of them may say what a category is.
-    `notes` are sentences about what was left out in reading it.
+    `notes` are sentences about what was left out in reading it; `pixels` is the range in which its source has them.
     """
 
     name: str
@@ -43,6 +44,7 @@ class DataSet:
     kind: Kind = "image"
     frame: Frame | None = None
     notes: tuple[str, ...] = ()
+    pixels: str = WHOLE
 
     @property
     def task(self) -> Task:
