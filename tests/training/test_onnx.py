@@ -359,3 +359,24 @@ def test_a_wrong_file_does_not_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(ExportError, match=r"wrong\.onnx on random inputs, 1 at a time: \w+ differ"):
         export(model, tmp_path / "wrong.onnx", x, seed=0)
     assert TOLERANCE <= 1e-4
+
+
+@pytest.mark.parametrize("shape", [(12, 10, 1), (12, 10, 3), (12, 1), (12, 3)])
+@pytest.mark.parametrize("scale", ["normalized", "from -1 to 1", "batch normalized", "a factor"])
+def test_few_channels_are_scaled_along_the_places(shape: tuple[int, ...], scale: str) -> None:
+    """ONNX Runtime computes along the last axis, and is thirty times as slow where that has one or three numbers."""
+    channels = shape[-1]
+    layer = {
+        "normalized": lambda: L.Normalization(mean=[3.0] * channels, variance=[4.0] * channels),
+        "from -1 to 1": lambda: L.Rescaling(1 / 127.5, -1),
+        "batch normalized": lambda: L.BatchNormalization(),
+        "a factor": lambda: L.Rescaling(1 / 255),
+    }[scale]()
+    model = onnx.shape_inference.infer_shapes(emit(sequential(shape, layer, L.Activation("tanh"), L.Flatten())))
+    sizes = {one.name: [size.dim_value for size in one.type.tensor_type.shape.dim] for one in (*model.graph.value_info, *model.graph.input)}
+    constants = {one.name: list(one.dims) for one in model.graph.initializer}
+    nodes = [node for node in model.graph.node if node.op_type in ("Mul", "Add", "Sub", "Div")]
+    assert nodes
+    for node in nodes:
+        first, *beside = [sizes[name] for name in node.input if name in sizes], [constants[n] for n in node.input if n in constants]
+        assert first[0][-1] >= 10 or beside[0] == [[1] * len(first[0])], node.name

@@ -80,7 +80,9 @@ class Writer:
         """With its pending scale applied."""
         if value.scale == 1.0:
             return value
-        return dataclasses.replace(value, name=self.node("Mul", value.name, self.floats("scale", value.scale)), scale=1.0)
+        axes = 2 if value.layout is Layout.FLATTENED else len(value.shape) + 1
+        factor = np.full([1] * axes, value.scale)  # with fewer axes a last one of a single channel takes thirty times as long
+        return dataclasses.replace(value, name=self.node("Mul", value.name, self.floats("scale", factor)), scale=1.0)
 
     def plain(self, value: Value) -> Value:
         """As the Keras tensor lies, its scale applied."""
