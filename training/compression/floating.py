@@ -20,11 +20,26 @@ from typing import Any
 _FLOAT = {"Softmax", "LayerNormalization", "InstanceNormalization", "Gather", "Sigmoid", "Mul"}
 
 
+#: Products with a kernel, which is where int8 pays.
+PRODUCTS = {"Conv", "Gemm", "MatMul"}
+
+
 def floating(graph: Any) -> list[str]:
     """The names of the nodes of an ONNX graph that stay float."""
     constants = {constant.name: tuple(constant.dims) for constant in graph.initializer}
     makers = {output: node.op_type for node in graph.node for output in node.output}
-    return [node.name for node in graph.node if _stays_float(node, constants, makers)]
+    answering = _answering(graph)
+    return [node.name for node in graph.node if node.name in answering or _stays_float(node, constants, makers)]
+
+
+def _answering(graph: Any) -> set[str]:
+    """The nodes between the last products and the answer, the first output: what they give is read by people, with more than 256 steps."""
+    found, needed = set(), {graph.output[0].name}
+    for node in reversed(graph.node):
+        if node.op_type not in PRODUCTS and not needed.isdisjoint(node.output):
+            found.add(node.name)
+            needed.update(node.input)
+    return found
 
 
 def _stays_float(node: Any, constants: dict[str, tuple[int, ...]], makers: dict[str, str]) -> bool:
