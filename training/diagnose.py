@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from models.commands import add_store, open_store
 from models.manifest import Dataset
+from training.data.wanted import Wanted, add_data
 from training.errors import RecipeError, TrainingError
 from training.recipe import Source
 from training.runs.record import Record
@@ -30,8 +31,7 @@ _ROUNDS = 6
 def configure_diagnose(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path, metavar="RECIPE.toml", help="the recipe that does not train as it should")
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="key=value", help="change a value of the recipe")
-    parser.add_argument("--data", default="digits", metavar="NAME|DIR|FILE", help="as for `veleta train`")
-    parser.add_argument("--target", metavar="COLUMN", help="the column of a table that is to be predicted (default: the last)")
+    add_data(parser)
     parser.add_argument(
         "--rounds", type=int, default=_ROUNDS, metavar="N", help=f"remedies to try at most (default {_ROUNDS}; 0: only name)"
     )
@@ -47,7 +47,6 @@ def configure_diagnose(parser: argparse.ArgumentParser) -> None:
 def diagnose(arguments: argparse.Namespace) -> None:
     """Train, name what is wrong, and keep the remedies that are proved to help. Nothing is published."""
     from training.data.sources import load
-    from training.data.wanted import Wanted
     from training.quiet import load_keras_quietly
     from training.recipe import read_recipe
 
@@ -56,9 +55,10 @@ def diagnose(arguments: argparse.Namespace) -> None:
         raise TrainingError("--rounds and --updates count from 0; leave them out for the usual")
     store = open_store(arguments)
     store.check_writable()
-    dataset = load(arguments.data, Wanted(arguments.target))
+    dataset = load(arguments.data, Wanted.of(arguments))
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     load_keras_quietly()
+    from training.data.told import sentences
     from training.diagnosis.repair import Repairer
     from training.diagnosis.report import as_data, as_text, mended
     from training.fitting.progress import Progress
@@ -69,6 +69,8 @@ def diagnose(arguments: argparse.Namespace) -> None:
     if arguments.updates:
         recipe = dataclasses.replace(recipe, max_updates=min(recipe.max_updates, arguments.updates))
     split = dataset.split(recipe.seed, recipe.max_rows)
+    for sentence in sentences(dataset, split):
+        progress.say(sentence)
     data = Dataset(dataset.name, dataset.sha256, split.rows())
 
     def repairer(words: str, rounds: int) -> Repairer:

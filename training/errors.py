@@ -5,6 +5,7 @@ TrainingError         in the tree of models.errors.VeletaError
 ├── RecipeError       a recipe that cannot be read, an unknown key, a value of the wrong type or out of range
 ├── DivergedError     a loss that is not a number any more
 ├── ExportError       a network that cannot be written as ONNX, or whose ONNX file answers otherwise than Keras
+├── NetworkError      a network of others that cannot be read, or does not fit its reference rows
 ├── RunError          no such run, or a record that cannot be read or written
 ├── SearchError       a space or a study that cannot be searched
 └── PrunedError       an attempt that was given up because it promised nothing: no failure of the whole
@@ -31,6 +32,10 @@ class DivergedError(TrainingError):
 
 class ExportError(TrainingError):
     """The network cannot be exported faithfully."""
+
+
+class NetworkError(TrainingError):
+    """The network that was brought cannot be read, or does not fit its reference rows."""
 
 
 class RunError(TrainingError):

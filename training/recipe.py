@@ -30,6 +30,13 @@ _OF_KIND = {
     ("sequence", "regression"): _RECIPES / "lstm.toml",
 }
 Layer = dict[str, Any]
+#: Keys that only a training has a use for: a network that was brought is shrunk, and fine-tuned when it is pruned.
+OF_TRAINING = (
+    *("name", "layers", "base", "epochs", "max_updates", "output_activation", "normalization", "precision"),
+    *("frozen_epochs", "unfreeze_stages", "unfreeze_epochs", "unfreeze_learning_rate"),
+)
+#: Keys that int8 depends on.
+OF_INT8 = ("seed", "max_rows", "calibration_rows")
 
 
 @dataclass(frozen=True)

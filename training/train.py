@@ -6,17 +6,16 @@ leaves nothing there.
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.manifest import Dataset, Manifest, digest
+from models.manifest import Dataset
 from models.store import Published, Store
-from training import interruption
 from training.compression.variants import shrink, write_variants
 from training.data.parts import DataSet, Divided, Problem, Split
+from training.data.told import sentences
 from training.diagnosis.attempt import diagnosed
 from training.diagnosis.finding import Finding
 from training.errors import DivergedError
@@ -27,21 +26,16 @@ from training.fitting.folds import CrossValidation, cross_validate
 from training.fitting.progress import Progress
 from training.networks.base import with_base
 from training.networks.servable import check_servable
-from training.publishing.calibrate import calibrate
-from training.publishing.card import Card, write_card
-from training.publishing.describe import describe, judge
+from training.publishing.card import Story
 from training.publishing.evaluate import evaluate
-from training.publishing.fitted import fit_signals
 from training.publishing.keras_files import write_keras_files
-from training.publishing.profile import write_profile
+from training.publishing.publish import Made, publish
 from training.recipe import Recipe, Source
 from training.runs.folds import FoldRuns
 from training.runs.outcome import published_result
 from training.runs.record import Record
 from training.runs.run import Plan
 from training.runs.running import Running
-
-_FILES = ("model.json", "model.h5", "reference.npz", "card.html")
 
 
 @dataclass(frozen=True)
@@ -71,7 +65,8 @@ def train(
 
     # Data
     split = dataset.split(source.recipe.seed, source.recipe.max_rows)
-    progress.say(f"{dataset.name}: " + ", ".join(f"{rows:,} {part}" for part, rows in split.rows().items()) + " rows")
+    for sentence in sentences(dataset, split):
+        progress.say(sentence)
 
     # What the data can tell of the recipe
     source = found(source, find, with_base(source.recipe, store), split.problem, split, progress)
@@ -100,7 +95,7 @@ def _train(
     devices: int,
 ) -> Published:
     """From the network to the shelf; `run` is told of it."""
-    problem, classes = split.problem, len(split.problem.classes)
+    problem = split.problem
 
     # Network, fit and diagnosis
     attempted, findings = train_and_diagnose(recipe, problem, split, progress, devices)
@@ -108,42 +103,20 @@ def _train(
     network, history = attempted.network, attempted.history
 
     # Compress
-    pruned, tuning = shrink(network, recipe, problem, split, targets_of(split.train.y, classes), progress)
+    pruned, tuning = shrink(network, recipe, problem, split, targets_of(split.train.y, len(problem.classes)), progress)
 
     with tempfile.TemporaryDirectory(prefix="veleta-train-") as folder:
         work = Path(folder)
 
         # Export
-        paths = write_variants(work, network, pruned, recipe, split, progress)
+        networks = {"fp32": network, "int8": network, "pruned": pruned, "pruned-int8": pruned}
+        made = Made.of(write_variants(work, networks, recipe, split, progress), networks)
         write_keras_files(network, work)
 
-        # Evaluate
-        progress.say(f"evaluating on {len(split.test):,} test rows")
-        scores = {variant: evaluate(path, split.test, classes) for variant, path in paths.items()}
-        networks = {variant: pruned if "pruned" in variant else network for variant in paths}
-        variants = judge(paths, scores, {variant: made.count_params() for variant, made in networks.items()}, split)
-
-        # Fit what the signals need
-        arguments = split.train, classes, recipe.seed, split.columns
-        fitted = {variant: fit_signals(path, networks[variant], *arguments) for variant, path in paths.items()}
-
-        # Calibrate
-        calibrations = {variant: calibrate(path, split.validation, scores[variant]) for variant, path in paths.items()}
-
-        # Profile
-        write_profile(work / "reference.npz", paths, split.test, scores, fitted, calibrations, problem.input, recipe.seed)
-
-        # Publish
-        described = describe(name, problem, dataset, split, variants, source, store.live(name), findings)
-
-        def manifest(version: int) -> Manifest:
-            numbered = dataclasses.replace(described, version=version)
-            write_card(work / "card.html", Card(numbered, source, dataset, history, tuning, scores, validated))
-            return dataclasses.replace(numbered, files={file: digest(work / file) for file in _FILES})
-
-        interruption.check()
-        published = store.publish(name, work, manifest)
-        validation = evaluate(paths["fp32"], split.validation, classes)
+        # Evaluate, calibrate, profile and publish
+        story = Story(history, tuning, validated)
+        published, scores = publish(made, work, name, store, source, dataset, split, story, findings, progress)
+        validation = evaluate(made.paths["fp32"], split.validation, len(problem.classes))
         facts = {"cross_validation": str(validated)} if validated else {}
         run.finish(published_result(published.manifest, "fp32", validation, scores["fp32"], split, **facts))
         return published

@@ -1,13 +1,14 @@
 """`veleta COMMAND …`: dispatch to the one room that the command needs, so that `--help` and `serve` start fast.
 
 Each command NAME lives in a room's `commands.py` as two functions: `configure_NAME(parser)` declares its arguments,
-`NAME(arguments)` runs it. What it prints on stdout is the result; progress and errors go to stderr.
+`NAME(arguments)` runs it (`import_`, since Python has that word). What it prints on stdout is the result; progress and errors go to stderr.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import keyword
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from veleta import __version__
 
 COMMANDS = {
     "train": ("training", "train a model and publish it"),
+    "import": ("training", "bring a network that was trained elsewhere, shrink it and publish it"),
     "search": ("training", "search for a better recipe, by grid or Bayesian, alone or with other processes"),
     "runs": ("training", "list and compare the trainings: what was tried, how, what came of it"),
     "diagnose": ("training", "train, name what is wrong, apply the remedy, keep it only if it is proved better"),
@@ -66,7 +68,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         if name == wanted:
             module = importlib.import_module(f"{room}.commands")
             getattr(module, f"configure_{name}")(command)
-            command.set_defaults(run=getattr(module, name))
+            command.set_defaults(run=getattr(module, f"{name}_" if keyword.iskeyword(name) else name))
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Running the real `veleta train` in a process of its own."""
+"""Running the real command in a process of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Run:
-    """A finished `veleta train`: its exit code, what it wrote, and the store."""
+    """A finished command: its exit code, what it wrote, and the store."""
 
     code: int
     out: str
@@ -29,7 +29,12 @@ class Run:
 
 
 def veleta_train(store: Path, *arguments: str) -> Run:
-    """Run the real command in a process of its own."""
-    command = [sys.executable, "-m", "veleta", "train", "--store", str(store), *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
+    """Run the real `veleta train` in a process of its own."""
+    return veleta(store, "train", *arguments)
+
+
+def veleta(store: Path, command: str, *arguments: str) -> Run:
+    """Run a real command in a process of its own."""
+    command_line = [sys.executable, "-m", "veleta", command, "--store", str(store), *arguments]
+    done = subprocess.run(command_line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
     return Run(done.returncode, done.stdout, done.stderr, Store(store))

@@ -12,7 +12,7 @@ import pytest
 from models.store import Published
 from training.data.parts import DataSet, images
 from training.fitting.fit import History
-from training.publishing.card import Card, render
+from training.publishing.card import Brought, Card, Story, render
 from training.publishing.curves import curves, nice_ticks
 from training.publishing.evaluate import Score
 from training.recipe import read_recipe
@@ -31,7 +31,7 @@ def card(published: Published, evil: str) -> Card:
     confusion[0, 3] = 7
     score = Score(manifest.variant().metrics["accuracy"], confusion, np.eye(10), np.eye(10))
     dataset = DataSet(evil, evil, classes, images(np.zeros((1, 784)), np.zeros(1)))
-    return Card(manifest, source, dataset, HISTORY, HISTORY, {variant.name: score for variant in manifest.variants})
+    return Card(manifest, source, dataset, {variant.name: score for variant in manifest.variants}, Story(HISTORY, HISTORY))
 
 
 def test_markup_of_users_is_text(published: Published) -> None:
@@ -56,7 +56,21 @@ def test_refused_variant_is_shown_with_its_reason(published: Published) -> None:
 def test_a_network_that_was_not_tuned_has_no_curves_of_that(published: Published) -> None:
     shown = card(published, "boot")
     assert "fine-tuned" in render(shown)
-    assert "fine-tuned" not in render(dataclasses.replace(shown, tuning=None))
+    assert "fine-tuned" not in render(dataclasses.replace(shown, story=Story(HISTORY)))
+
+
+def test_a_network_that_was_brought_is_told_as_such(published: Published) -> None:
+    brought = Brought({"<b>.keras": "abc123"}, ("pixels become <i>",), (("Dense", "10"),), in_keras=True)
+    page = render(dataclasses.replace(card(published, "boot"), story=Story(brought=brought)))
+    assert "brought with <code>veleta import</code>; pixels become &lt;i&gt;" in page
+    assert "<dt>&lt;b&gt;.keras</dt><dd>sha256 <code>abc123</code></dd>" in page
+    assert "prune_keep" in page
+    assert "Learning curves" not in page
+    assert "In Keras" in page
+    page = render(dataclasses.replace(card(published, "boot"), story=Story(brought=dataclasses.replace(brought, in_keras=False))))
+    assert "In Keras" not in page
+    assert "prune_keep" not in page
+    assert "calibration_rows" in page
 
 
 def test_curves_are_drawn_to_scale() -> None:

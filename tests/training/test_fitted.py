@@ -63,7 +63,7 @@ def test_more_features_than_rows_can_be_fitted(tmp_path: Path) -> None:
     onnx.save(emit(model), tmp_path / "model.onnx")
     train = Part(random.integers(0, 256, (60, 20, 20, 1), dtype=np.uint8), random.integers(0, 3, 60))
 
-    fitted = fit_signals(tmp_path / "model.onnx", model, train, 3, seed=0)
+    fitted = fit_signals(tmp_path / "model.onnx", head_of(model), train, 3, seed=0)
 
     assert fitted.space is not None
     assert fitted.space.whitening.shape[0] == 400

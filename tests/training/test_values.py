@@ -37,14 +37,22 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Published, Divided]:
     found = load_diabetes(scaled=False)
     with (folder / "diabetes.csv").open("w", newline="") as file:
         write = csv.writer(file)
-        write.writerow([*found.feature_names, "progression"])
+        write.writerow([*found.feature_names, "number", "progression"])
         for number, (row, value) in enumerate(zip(found.data.tolist(), found.target.tolist(), strict=True)):
             row[1], row[2] = "female" if row[1] == 1 else "male", "" if number % 20 == 0 else row[2]
-            write.writerow([*row, value])
+            write.writerow([*row, number, value])
     dataset = load(str(folder / "diabetes.csv"), Wanted(target="progression"))
     source = read_recipe(RECIPE, SMALL)
-    published = train(source, dataset, "diabetes", Store(folder / "store"), Progress(io.StringIO())).published
+    said = io.StringIO()
+    published = train(source, dataset, "diabetes", Store(folder / "store"), Progress(said)).published
+    (folder / "said.txt").write_text(said.getvalue())
     return published, dataset.split(source.recipe.seed)
+
+
+def test_what_is_to_be_known_of_the_data_is_said(made: tuple[Published, Divided]) -> None:
+    said = (made[0].folder.parents[2] / "said.txt").read_text().splitlines()
+    assert said[0].endswith("diabetes: 283 train, 71 validation, 88 test rows")
+    assert "columns left out: 'number' numbers the rows" in said[1]
 
 
 def test_metrics_are_scikit_learns_and_the_gate_is_held(made: tuple[Published, Divided]) -> None:

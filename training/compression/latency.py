@@ -4,6 +4,7 @@ meanwhile falls on all of them alike."""
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ ROUNDS = {1: 300, 32: 60}
 _WARM = 5
 
 
-def measure_latency(paths: dict[str, Path], x: NDArray[Any], rounds: dict[int, int] | None = None) -> dict[str, Latency]:
+def measure_latency(paths: Mapping[str, Path], x: NDArray[Any], rounds: dict[int, int] | None = None) -> dict[str, Latency]:
     """Median seconds of one call, by variant and batch size, on rows of `x` (n, …)."""
     sessions = {name: open_session(path, threads=1) for name, path in paths.items()}
     medians: dict[str, dict[str, float]] = {name: {} for name in paths}

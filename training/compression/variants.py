@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +44,13 @@ def shrink(
     return small, refit(small, recipe, problem, split, softened, schedule, progress)
 
 
-def write_variants(folder: Path, network: Any, pruned: Any, recipe: Recipe, split: Split, progress: Progress) -> dict[str, Path]:
-    """Write the ONNX files; the float ones are checked against Keras on the test rows. Returns variant → file."""
-    paths = {variant: folder / file for variant, file in VARIANTS.items()}
-    calibration = split.train.draw(recipe.calibration_rows, recipe.seed)
-    for model, name in ((network, "fp32"), (pruned, "pruned")):
-        small = "int8" if name == "fp32" else f"{name}-int8"
-        export(model, paths[name], split.test.x, recipe.seed)
-        choice = quantize(paths[name], paths[small], calibration, split.validation)
-        progress.say(f"exported {name} and {small} ({choice})")
+def write_variants(folder: Path, networks: Mapping[str, Any], recipe: Recipe, split: Split, progress: Progress) -> dict[str, Path]:
+    """Write the ONNX files, each of the network of its variant; the float ones are checked against Keras on the test rows. Returns
+    variant → file.
+    """
+    paths = {variant: folder / VARIANTS[variant] for variant in networks}
+    for whole, small in (("fp32", "int8"), ("pruned", "pruned-int8")):
+        export(networks[whole], paths[whole], split.test.x, recipe.seed)
+        choice = quantize(paths[whole], paths[small], split.train.draw(recipe.calibration_rows, recipe.seed), split.validation)
+        progress.say(f"exported {whole} and {small} ({choice})")
     return paths

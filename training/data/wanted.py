@@ -1,8 +1,10 @@
-"""What a user may say of a data set whose file does not say it."""
+"""What a user may say of a data set whose file does not say it, and the options in which it is said."""
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
+from typing import get_args
 
 from training.data.rows import Kind, Task
 
@@ -14,3 +16,27 @@ class Wanted:
     target: str | None = None
     task: Task | None = None
     kind: Kind | None = None
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace) -> Wanted:
+        """As the options of `add_data` or `add_looks` say."""
+        return cls(getattr(arguments, "target", None), arguments.task, arguments.kind)
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """The options that say which data is learnt from."""
+    parser.add_argument(
+        "--data",
+        default="digits",
+        metavar="NAME|DIR|FILE",
+        help="digits, mnist, fashion-mnist, a folder of images by class or of idx files, or a .npz, .csv or .parquet file",
+    )
+    parser.add_argument("--target", metavar="COLUMN", help="the column of a table that is to be predicted (default: the last)")
+    add_looks(parser)
+
+
+def add_looks(parser: argparse.ArgumentParser) -> None:
+    """The options that say what data is which could be something else."""
+    parser.add_argument("--task", choices=get_args(Task), help="what the target is (default: as it looks)")
+    kinds = [kind for kind in get_args(Kind) if kind != "tabular"]
+    parser.add_argument("--kind", choices=kinds, help="what x of a .npz file is (default: as it looks)")

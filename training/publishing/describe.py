@@ -20,7 +20,7 @@ _Name = Literal["fp32", "int8", "pruned", "pruned-int8"]
 
 
 def judge(
-    paths: dict[str, Path], scores: Mapping[str, Score | ValueScore], parameters: Mapping[str, int], split: Split
+    paths: Mapping[str, Path], scores: Mapping[str, Score | ValueScore], parameters: Mapping[str, int], split: Split
 ) -> tuple[Variant, ...]:
     """The variants with their cost and how good they are, and whether each passes the gate."""
     latencies = measure_latency(paths, split.test.x)

@@ -19,10 +19,10 @@ from training.onnx.graph import TRAIN_ONLY, Call, Graph
 from training.onnx.values import as_float32
 
 
-def fit_signals(path: Path, network: Any, train: Part, classes: int, seed: int, columns: Columns | None = None) -> Fitted:
-    """Of the ONNX file at `path`, which was made of a Keras network, on a draw of the training rows. Without rows of numbers for
-    embeddings, as when the last Dense layer is applied along a sequence, there is nothing to fit of these. Without classes
-    all rows are about one mean. `columns` are those of a table.
+def fit_signals(path: Path, head: Head | None, train: Part, classes: int, seed: int, columns: Columns | None = None) -> Fitted:
+    """Of the ONNX file at `path`, which ends with `head`, on a draw of the training rows. Without rows of numbers for embeddings, as when
+    the last Dense layer is applied along a sequence, there is nothing to fit of these. Without classes all rows are about one mean.
+    `columns` are those of a table.
     """
     answered: Answered = CLASSES if classes else VALUES
     rows = train.draw(ROWS, seed)
@@ -30,7 +30,7 @@ def fit_signals(path: Path, network: Any, train: Part, classes: int, seed: int, 
     if embeddings.ndim != 2:
         return Fitted(columns=columns, answered=answered)
     space = Space.fit(embeddings, rows.y if classes else np.zeros(len(rows), dtype=np.int64), classes or 1)
-    return Fitted(head_of(network), space, Fourier.fit(space.place(embeddings), seed), columns, answered)
+    return Fitted(head, space, Fourier.fit(space.place(embeddings), seed), columns, answered)
 
 
 def head_of(network: Any) -> Head | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ SAMPLES = 1000
 
 def write_profile(
     path: Path,
-    paths: dict[str, Path],
+    paths: Mapping[str, Path],
     test: Part,
     scores: dict[str, Score | ValueScore],
     fitted: dict[str, Fitted],

@@ -10,7 +10,7 @@ from training.diagnosis.facts import GRADIENT
 from training.runs.answers import Answers
 
 FORMAT = 1
-Kind = Literal["train", "search", "trial", "fold", "remedy"]
+Kind = Literal["train", "import", "search", "trial", "fold", "remedy"]
 State = Literal["running", "done", "pruned", "failed", "interrupted"]
 #: A figure by epoch; None where it was not measured or is not a number.
 Curve = tuple[float | None, ...]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from models.commands import add_store, open_store
 from models.store import check_name
+from training.data.wanted import Wanted, add_data
 from training.errors import SearchError, TrainingError
 from training.recipe import read_recipe, read_space
 from training.search.space import parse_space
@@ -34,7 +35,7 @@ def configure_search(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="where the recipe that is found goes (default: STUDY.found.toml)")
     parser.add_argument("--name", help="the model's name in the record (default: that of the data set)")
-    parser.add_argument("--data", default="digits", metavar="NAME|DIR", help="as for `veleta train`")
+    add_data(parser)
     add_store(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -56,7 +57,7 @@ def search(arguments: argparse.Namespace) -> None:
     from training.data.sources import load
     from training.quiet import load_keras_quietly
 
-    dataset = load(arguments.data)
+    dataset = load(arguments.data, Wanted.of(arguments))
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     load_keras_quietly()
     from training.search.run import Asked, search_for

@@ -12,6 +12,7 @@ import optuna
 
 from models.manifest import Dataset
 from training.data.parts import DataSet
+from training.data.told import sentences
 from training.fitting.progress import Progress
 from training.recipe import Source
 from training.runs.record import Record
@@ -46,6 +47,8 @@ def search_for(asked: Asked, dataset: DataSet, store: Path, as_json: bool) -> st
     source, progress = asked.source, Progress()
     trials = asked.trials or (grid_points(asked.space) if asked.method == "grid" else _TRIALS)
     split = dataset.split(source.recipe.seed, source.recipe.max_rows)
+    for sentence in sentences(dataset, split):
+        progress.say(sentence)
     problem = split.problem
     direction = "minimize" if problem.task == "regression" else "maximize"
     setup = Setup(asked.study, asked.storage, asked.method, asked.pruner, asked.seed, direction, source.recipe.epochs)
