@@ -15,6 +15,8 @@ from training.quiet import load_keras_quietly
 load_keras_quietly()
 from training.devices import in_full_float32  # noqa: E402  TensorFlow starts quietly first
 
+collect_ignore_glob = ["write_with_*.py"]  # scripts that run with packages of their own
+
 
 @pytest.fixture(scope="session", autouse=True)
 def compared_with_all_bits() -> Iterator[None]:

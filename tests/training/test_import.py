@@ -240,6 +240,22 @@ def test_models_within_models_mixed_precision_and_frozen_layers(brought: Brought
     assert made.manifest.variant("fp32").metrics["accuracy"].value > 0.85
 
 
+def test_arithmetic_inside_and_classes_told_by_a_convolution(brought: Brought, tmp_path: Path) -> None:
+    """As in the networks of Keras that learn from others: x / 127.5 - 1, and no Dense."""
+    inputs = keras.Input((28, 28, 1))
+    x = L.Conv2D(16, 5, strides=2, activation="relu")(keras.applications.mobilenet_v2.preprocess_input(inputs))
+    x = L.Conv2D(32, 3, strides=2, activation="relu")(x)
+    network = keras.Model(inputs, L.Softmax()(L.Flatten()(L.Conv2D(10, 5)(x))))
+    fitted(network, brought.x.astype(np.float32), brought.y).save(tmp_path / "own.keras")
+    made, said = quickly([tmp_path / "own.keras"], brought.reference, tmp_path / "store")
+    assert "with pixels 0..255 its log loss is" in said
+    assert np.abs(answer(made.path("fp32"), brought.x)[0] - asked(network, brought.x.astype(np.float32))).max() < 1e-4
+    assert made.manifest.variant("pruned").parameters < 0.5 * made.manifest.variant("fp32").parameters
+    again = keras.models.model_from_json(made.file("model.json").read_text())
+    again.load_weights(made.file("model.h5"))
+    assert np.abs(asked(again, brought.x.astype(np.float32)) - asked(network, brought.x.astype(np.float32))).max() < 1e-4
+
+
 def test_tokens_and_values(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     words, rows = random.integers(0, 30, (900, 7)), random.normal(size=(900, 5)).astype(np.float32)

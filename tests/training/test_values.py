@@ -52,7 +52,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Published, Divided]:
 def test_what_is_to_be_known_of_the_data_is_said(made: tuple[Published, Divided]) -> None:
     said = (made[0].folder.parents[2] / "said.txt").read_text().splitlines()
     assert said[0].endswith("diabetes: 283 train, 71 validation, 88 test rows")
-    assert "columns left out: 'number' numbers the rows" in said[1]
+    assert any(line.endswith("columns left out: 'number' numbers the rows") for line in said)
 
 
 def test_metrics_are_scikit_learns_and_the_gate_is_held(made: tuple[Published, Divided]) -> None:

@@ -63,7 +63,9 @@ class Groups:
         groups, at = cls(), dict[Tensor, Channels]()
         for call in graph.calls:
             before = [at[tensor] for tensor in call.inputs]
-            if call.kind in MAKERS and _sums(call.layer):
+            if not call.is_layer:  # x - 1 makes something of nothing
+                at[call.output] = groups._keep_whole(call, before)
+            elif call.kind in MAKERS and _sums(call.layer):
                 at[call.output] = groups._make(call, before[0])
             elif call.kind in _PASSING and _passes(call) and groups._alike(before):
                 at[call.output] = groups._take(call.name, groups._joined(before))

@@ -105,7 +105,7 @@ def rebuild(model: Any, groups: Groups, keep: Keep) -> Any:
     taken = keras.Input(entry.shape, name=entry.name, dtype=entry.layer.dtype)
     pruned = keras.Model(taken, graph.run(taken, smaller)[graph.output], name=model.name)
     for name, layer in layers.items():
-        if layer.weights:
+        if getattr(layer, "weights", None):
             smaller[name].set_weights(_sliced(name, layer, groups, keep))
             if isinstance(layer, keras.layers.Normalization):
                 smaller[name].finalize_state()  # it computes with copies of its weights
@@ -113,7 +113,9 @@ def rebuild(model: Any, groups: Groups, keep: Keep) -> Any:
 
 
 def _smaller(name: str, layer: Any, groups: Groups, keep: Keep) -> Any:
-    """A new layer for the channels that are left. Its name is that of the call, which no other has."""
+    """A new layer for the channels that are left. Its name is that of the call, which no other has. An operation has nothing to lose."""
+    if not isinstance(layer, keras.Layer):
+        return layer
     config = layer.get_config() | {"name": name}
     kind, group = type(layer).__name__, groups.made.get(name)
     inner = [config[part] for part in ("layer", "backward_layer") if part in config]  # of a Bidirectional, or another that wraps one

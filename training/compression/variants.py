@@ -33,13 +33,14 @@ def shrink(
     If nothing may be cut, it is the same network, as it was, and nothing was tuned.
     """
     rows = split.train.draw(_IMPORTANCE_ROWS, recipe.seed)
-    groups = Groups.of(Graph.of(network))
+    graph = Graph.of(network)
+    groups = Groups.of(graph)
     small = rebuild(network, groups, choose(network, groups, recipe.prune_keep, rows))
     if small.count_params() == network.count_params():
         progress.say("nothing in this network can be cut, or prune_keep leaves all; the pruned variants are the network itself")
         return small, None
     progress.say(f"pruned from {network.count_params():,} to {small.count_params():,} parameters")
-    softened = (1 - _FROM_PARENT) * targets + _FROM_PARENT * network.predict(split.train.x, batch_size=512, verbose=0)
+    softened = (1 - _FROM_PARENT) * targets + _FROM_PARENT * network.predict(split.train.x, batch_size=graph.rows_at_once(), verbose=0)
     schedule = Schedule(recipe.prune_epochs, recipe.prune_max_updates, recipe.patience, recipe.batch_size)
     return small, refit(small, recipe, problem, split, softened, schedule, progress)
 

@@ -41,12 +41,14 @@ def features_of(base: str, inputs: Any) -> Any:
     """
     model = load(Path(base))
     try:
-        taken, features = model.inputs[0].shape[1:], Graph.of(model).embedding.layer.input
+        taken, dense = model.inputs[0].shape[1:], Graph.of(model).last_dense
     except ValueError as error:
         raise RecipeError(f"the base {base} cannot be built on: {first_sentence(error)}") from error
+    if dense is None:
+        raise RecipeError(f"the base {base} cannot be built on: it has no Dense layer, whose place a new head could take")
     if tuple(taken) != tuple(inputs.shape[1:]):
         raise RecipeError(f"the base {base} takes inputs of shape {tuple(taken)}, and this data has {tuple(inputs.shape[1:])}")
-    trunk = keras.Model(model.inputs, features)
+    trunk = keras.Model(model.inputs, dense.layer.input)
     if any(isinstance(layer, keras.Model) for layer in trunk.layers):
         raise RecipeError(f"the base {base} has a model as one of its layers; give one whose layers lie open")
     copied = keras.models.clone_model(trunk, input_tensors=[inputs], clone_function=_copied)

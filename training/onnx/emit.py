@@ -11,9 +11,10 @@ from typing import Any
 import onnx
 
 from training.errors import ExportError
-from training.onnx.graph import Call, Graph, Tensor
+from training.onnx.graph import Call, Graph, Tensor, replaced
 from training.onnx.layers import EMITTERS
 from training.onnx.names import EMBEDDING, PROBABILITIES, VALUE
+from training.onnx.operations import OPERATIONS
 from training.onnx.values import Value, Writer
 
 OPSET = 17
@@ -32,7 +33,6 @@ def emit(model: Any) -> onnx.ModelProto:
     """
     try:
         graph = Graph.of(model)
-        embedded = graph.embedding.inputs[0]
     except ValueError as error:
         raise ExportError(f"this network cannot be exported: {error}") from error
     _check_masks(graph)
@@ -40,7 +40,7 @@ def emit(model: Any) -> onnx.ModelProto:
     values = _write(graph, writer)
     writer.scope = "out"
     answered = VALUE if graph.answers_values else PROBABILITIES
-    outputs = [_output(writer, values, graph.output, answered), _output(writer, values, embedded, EMBEDDING)]
+    outputs = [_output(writer, values, graph.output, answered), _output(writer, values, graph.embedding, EMBEDDING)]
     inputs = [_info(graph.calls[0].name, graph.calls[0].shape, _type(graph.calls[0]))]
     made = onnx.helper.make_graph(writer.nodes, model.name, inputs, outputs, list(writer.constants.values()))
     proto = onnx.helper.make_model(
@@ -55,10 +55,15 @@ def _write(graph: Graph, writer: Writer) -> dict[Tensor, Value]:
     values: dict[Tensor, Value] = {graph.input: _taken(writer, graph.calls[0])}
     for call in graph.calls[1:]:
         writer.scope = call.name
-        if call.kind not in EMITTERS:
-            raise ExportError(f"the layer {call.name!r} is a {call.kind}, which has no ONNX form here; there are {', '.join(EMITTERS)}")
-        _check_arguments(call)
-        values[call.output] = EMITTERS[call.kind](writer, call.layer, call.shape, *(values[tensor] for tensor in call.inputs))
+        emitters, what = (EMITTERS, "layer") if call.is_layer else (OPERATIONS, "operation")
+        if call.kind not in emitters:
+            raise ExportError(f"the {what} {call.name!r} is a {call.kind}, which has no ONNX form here; there are {', '.join(emitters)}")
+        if call.is_layer:
+            _check_arguments(call)
+            operands = [values[tensor] for tensor in call.inputs]
+        else:
+            operands = [replaced(argument, values.__getitem__) for argument in call.arguments.values()]
+        values[call.output] = emitters[call.kind](writer, call.layer, call.shape, *operands)
     return values
 
 
@@ -104,6 +109,7 @@ def _output(writer: Writer, values: dict[Tensor, Value], tensor: Tensor, name: s
     if value.name not in made or value.name in (PROBABILITIES, VALUE):  # the input itself, or both outputs are one tensor
         value = Value(writer.node("Identity", value.name), value.shape)
     writer.rename(value.name, name)
+    values[tensor] = Value(name, value.shape)
     return _info(name, value.shape, onnx.TensorProto.FLOAT)
 
 

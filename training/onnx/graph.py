@@ -7,15 +7,19 @@ model are read through, so that nothing after this has to know of them.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 from numpy.typing import NDArray
 
 #: Layers that change the pictures. Keras notes training=True for a plain call of one, yet lets all through unless it is fitting.
 _AUGMENTING = ("RandomTranslation", "RandomRotation", "RandomZoom", "RandomFlip", "RandomBrightness", "RandomContrast")
+#: In float32.
+_FLOATS_AT_ONCE = 2**28 // 4
 #: Layers that only act while training; served, they let everything through.
 TRAIN_ONLY = (
     *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "AlphaDropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization"),
@@ -48,6 +52,11 @@ class Call:
         return type(self.layer).__name__
 
     @property
+    def is_layer(self) -> bool:
+        """Whether it is a layer, and not arithmetic that stands between layers, as in (x - 127.5) / 127.5."""
+        return isinstance(self.layer, keras.Layer)
+
+    @property
     def inputs(self) -> tuple[Tensor, ...]:
         return tuple(_tensors(self.arguments))
 
@@ -67,13 +76,24 @@ class Graph:
         output = reader.read(model, "", None)
         return cls(tuple(reader.calls), reader.calls[0].output, output)
 
+    def rows_at_once(self, most: int = 512) -> int:
+        """As many rows as keep all its tensors together within a quarter of a GiB, at least one."""
+        row = sum(math.prod(size or 1 for size in call.shape) for call in self.calls)
+        return max(1, min(most, _FLOATS_AT_ONCE // row))
+
     @property
-    def embedding(self) -> Call:
-        """The last Dense layer: what goes into it is the embedding. Raises ValueError without one."""
-        dense = [call for call in self.calls if call.kind == "Dense"]
-        if not dense:
-            raise ValueError("the model has no Dense layer")
-        return dense[-1]
+    def last_dense(self) -> Call | None:
+        return next((call for call in reversed(self.calls) if call.kind == "Dense"), None)
+
+    @property
+    def embedding(self) -> Tensor:
+        """What goes into the last Dense layer. Without one, as where a convolution tells the classes: the last row of numbers before the
+        answer, or the answer itself.
+        """
+        if self.last_dense:
+            return self.last_dense.inputs[0]
+        rows = [call.output for call in self.calls if len(call.shape) == 1 and call.output not in (self.input, self.output)]
+        return rows[-1] if rows else self.output
 
     @property
     def answers_values(self) -> bool:
@@ -90,7 +110,7 @@ class Graph:
     def embed(self, x: NDArray[Any]) -> NDArray[Any]:
         """The embeddings of the inputs `x` (n, …) as Keras computes them, all at once."""
         taken = keras.ops.convert_to_tensor(x, dtype=self.calls[0].layer.dtype)
-        embeddings: NDArray[Any] = keras.ops.convert_to_numpy(self.run(taken)[self.embedding.inputs[0]])
+        embeddings: NDArray[Any] = keras.ops.convert_to_numpy(self.run(taken)[self.embedding])
         return embeddings
 
 
@@ -111,7 +131,7 @@ class _Reader:
         for entry, number, arguments in _in_order(config["layers"]):
             layer = layers[entry["name"]]
             inner = Tensor(entry["name"], number, 0)
-            mapped = _replaced(arguments, lambda tensor: outer[tensor])
+            mapped = replaced(arguments, lambda tensor: outer[tensor])
             if taken is not None and type(layer).__name__ == "InputLayer":
                 outer[inner] = taken
             elif isinstance(layer, keras.Model) and getattr(layer, "inputs", None):
@@ -164,29 +184,36 @@ def _named(layer: Any, positional: list[Any], by_name: dict[str, Any]) -> dict[s
 
 def _call(function: Callable[..., Any], arguments: dict[str, Any], values: dict[Tensor, Any]) -> Any:
     """Call with the values of the tensors. Keras wants the first argument without its name."""
-    first, *others = _replaced(arguments, lambda tensor: values[tensor]).items()
+    first, *others = replaced(arguments, lambda tensor: values[tensor]).items()
     return function(first[1], **dict(others))
 
 
 def _parsed(value: Any) -> Any:
     """A serialized argument with a Tensor for each of Keras' descriptions of one."""
     if isinstance(value, dict):
-        if value.get("class_name") == "__keras_tensor__":
+        kind = value.get("class_name")
+        if kind == "__keras_tensor__":
             return Tensor(*value["config"]["keras_history"])
+        if kind in ("__numpy__", "__tensor__"):
+            return np.array(value["config"]["value"], dtype=value["config"]["dtype"])
+        if kind == "__ellipsis__":
+            return ...
+        if kind == "__slice__":
+            return slice(*(value["config"][part] for part in ("start", "stop", "step")))
         return {key: _parsed(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(_parsed(part) for part in value)
     return value
 
 
-def _replaced(value: Any, by: Callable[[Tensor], Any]) -> Any:
+def replaced(value: Any, by: Callable[[Tensor], Any]) -> Any:
     """The same structure with something else in the place of each tensor."""
     if isinstance(value, Tensor):
         return by(value)
     if isinstance(value, dict):
-        return {key: _replaced(part, by) for key, part in value.items()}
+        return {key: replaced(part, by) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_replaced(part, by) for part in value)
+        return type(value)(replaced(part, by) for part in value)
     return value
 
 

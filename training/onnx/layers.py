@@ -15,11 +15,12 @@ from training.onnx.activating import activation, elu, leaky_relu, prelu, relu, s
 from training.onnx.activations import activated
 from training.onnx.attention import einsum_dense, embedding, multi_head_attention
 from training.onnx.graph import TRAIN_ONLY
-from training.onnx.merging import add, average, concatenate, maximum, minimum, multiply, subtract
+from training.onnx.merging import add, add_scaled, average, concatenate, maximum, minimum, multiply, subtract
 from training.onnx.normalizing import (
     batch_normalization,
     group_normalization,
     layer_normalization,
+    layer_scale,
     normalization,
     rescaling,
     unit_normalization,
@@ -91,6 +92,7 @@ EMITTERS: dict[str, Emitter] = {
     "LayerNormalization": layer_normalization,
     "GroupNormalization": group_normalization,
     "UnitNormalization": unit_normalization,
+    "LayerScale": layer_scale,
     **dict.fromkeys(("MaxPooling1D", "MaxPooling2D"), max_pooling),
     **dict.fromkeys(("AveragePooling1D", "AveragePooling2D"), average_pooling),
     **dict.fromkeys(("GlobalMaxPooling1D", "GlobalMaxPooling2D"), global_max_pooling),
@@ -102,6 +104,7 @@ EMITTERS: dict[str, Emitter] = {
     **dict.fromkeys(("ZeroPadding1D", "ZeroPadding2D"), zero_padding),
     **dict.fromkeys(("Cropping1D", "Cropping2D"), cropping),
     "Add": add,
+    "CustomScaleLayer": add_scaled,
     "Subtract": subtract,
     "Multiply": multiply,
     "Average": average,

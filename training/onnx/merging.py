@@ -10,32 +10,37 @@ from training.onnx.values import Layout, Shape, Value, Writer
 
 
 def add(writer: Writer, layer: Any, shape: Shape, *values: Value) -> Value:
-    return _pairwise(writer, "Add", layer, shape, values)
+    return pairwise(writer, "Add", layer, shape, values)
+
+
+def add_scaled(writer: Writer, layer: Any, shape: Shape, first: Value, second: Value) -> Value:
+    """a + b · scale, which Keras' Inception-ResNet has."""
+    return pairwise(writer, "Add", layer, shape, (first, dataclasses.replace(second, scale=second.scale * float(layer.scale))))
 
 
 def subtract(writer: Writer, layer: Any, shape: Shape, *values: Value) -> Value:
-    return _pairwise(writer, "Sub", layer, shape, values)
+    return pairwise(writer, "Sub", layer, shape, values)
 
 
 def multiply(writer: Writer, layer: Any, shape: Shape, *values: Value) -> Value:
-    return _pairwise(writer, "Mul", layer, shape, values)
+    return pairwise(writer, "Mul", layer, shape, values)
 
 
 def average(writer: Writer, layer: Any, shape: Shape, *values: Value) -> Value:
     """The sum, with its division waiting for the next kernel."""
-    total = _pairwise(writer, "Add", layer, shape, values)
+    total = pairwise(writer, "Add", layer, shape, values)
     return dataclasses.replace(total, scale=1 / len(values))
 
 
 def maximum(writer: Writer, layer: Any, shape: Shape, *values: Value) -> Value:
-    return _pairwise(writer, "Max", layer, shape, values)
+    return pairwise(writer, "Max", layer, shape, values)
 
 
 def minimum(writer: Writer, layer: Any, shape: Shape, *values: Value) -> Value:
-    return _pairwise(writer, "Min", layer, shape, values)
+    return pairwise(writer, "Min", layer, shape, values)
 
 
-def _pairwise(writer: Writer, operator: str, layer: Any, shape: Shape, values: tuple[Value, ...]) -> Value:
+def pairwise(writer: Writer, operator: str, layer: Any, shape: Shape, values: tuple[Value, ...]) -> Value:
     """Element by element. Axes of size 1 are stretched, which holds in every layout if all have as many axes."""
     if any(len(value.shape) != len(shape) for value in values):
         raise ExportError(f"{layer.name} takes tensors with different numbers of axes, which cannot be exported; give them the same")

@@ -27,10 +27,10 @@ def normalization(writer: Writer, layer: Any, shape: Shape, value: Value) -> Val
         raise ExportError(f"{layer.name} normalizes the axis {layer.axis}; only the last one can be exported")
     if layer.invert:
         raise ExportError(f"{layer.name} inverts a normalization, which cannot be exported")
-    value = _by_channel(writer, value)
+    value = by_channel(writer, value)
     deviation = np.maximum(np.sqrt(as_float32(layer.variance)), np.float32(1e-7))  # as Keras: keras.backend.epsilon()
-    centred = writer.node("Sub", value.name, writer.floats("mean", _beside(value, as_float32(layer.mean))))
-    return dataclasses.replace(value, name=writer.node("Div", centred, writer.floats("deviation", _beside(value, deviation))))
+    centred = writer.node("Sub", value.name, writer.floats("mean", beside(value, as_float32(layer.mean))))
+    return dataclasses.replace(value, name=writer.node("Div", centred, writer.floats("deviation", beside(value, deviation))))
 
 
 def batch_normalization(writer: Writer, layer: Any, shape: Shape, value: Value) -> Value:
@@ -41,6 +41,12 @@ def batch_normalization(writer: Writer, layer: Any, shape: Shape, value: Value) 
         factor = factor * as_float32(layer.gamma)
     shift = -as_float32(layer.moving_mean) * factor
     return _affine(writer, value, factor, shift + as_float32(layer.beta) if layer.center else shift)
+
+
+def layer_scale(writer: Writer, layer: Any, shape: Shape, value: Value) -> Value:
+    """x · γ by channel, as in ConvNeXt (Touvron et al., "Going deeper with image transformers", 2021, arXiv 2103.17239, section 2)."""
+    value = by_channel(writer, value)
+    return dataclasses.replace(value, name=writer.node("Mul", value.name, writer.floats("gamma", beside(value, as_float32(layer.gamma)))))
 
 
 def layer_normalization(writer: Writer, layer: Any, shape: Shape, value: Value) -> Value:
@@ -91,12 +97,12 @@ def unit_normalization(writer: Writer, layer: Any, shape: Shape, value: Value) -
 
 def _affine(writer: Writer, value: Value, factor: NDArray[Any], shift: NDArray[Any]) -> Value:
     """x · factor + shift, one number for each channel or for all."""
-    value = _by_channel(writer, value)
-    product = writer.node("Mul", value.name, writer.floats("factor", _beside(value, factor)))
-    return dataclasses.replace(value, name=writer.node("Add", product, writer.floats("shift", _beside(value, shift))))
+    value = by_channel(writer, value)
+    product = writer.node("Mul", value.name, writer.floats("factor", beside(value, factor)))
+    return dataclasses.replace(value, name=writer.node("Add", product, writer.floats("shift", beside(value, shift))))
 
 
-def _by_channel(writer: Writer, value: Value) -> Value:
+def by_channel(writer: Writer, value: Value) -> Value:
     """With an axis of its own for the channels: the first where they are few, since ONNX Runtime computes the last axis at once, and takes
     thirty times as long for one or three numbers each time.
     """
@@ -105,7 +111,7 @@ def _by_channel(writer: Writer, value: Value) -> Value:
     return writer.plain(value) if value.layout is Layout.FLATTENED else writer.scaled(value)
 
 
-def _beside(value: Value, numbers: NDArray[Any]) -> NDArray[Any]:
+def beside(value: Value, numbers: NDArray[Any]) -> NDArray[Any]:
     """Numbers by channel, shaped so that they meet the channels of the value."""
     numbers = np.ravel(numbers)
     return numbers.reshape(-1, *[1] * (len(value.shape) - 1)) if value.layout is Layout.CHANNELS_FIRST else numbers

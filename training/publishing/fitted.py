@@ -36,7 +36,9 @@ def fit_signals(path: Path, head: Head | None, train: Part, classes: int, seed: 
 def head_of(network: Any) -> Head | None:
     """The last Dense layer of a Keras network, if the softmax of what it gives is what the network answers."""
     graph = Graph.of(network)
-    last = graph.embedding
+    last = graph.last_dense
+    if last is None:
+        return None
     after = [call for call in graph.calls[graph.calls.index(last) + 1 :] if call.kind not in TRAIN_ONLY]
     ends = [last, *after]
     if [_activation(call) for call in ends] not in (["softmax"], ["linear", "softmax"]):
