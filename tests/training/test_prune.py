@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -9,10 +10,14 @@ import keras
 import numpy as np
 import pytest
 
+from tests.training.problems import WINE, ready, wine
 from training.compression.channels import Groups
 from training.compression.gate import reason_if_whole
 from training.compression.prune import choose, kept, measure_importance, rebuild
+from training.compression.variants import shrink
 from training.data.parts import Part
+from training.fitting.fit import one_hot
+from training.fitting.progress import Progress
 from training.onnx.graph import Graph
 
 pytestmark = pytest.mark.training
@@ -270,3 +275,17 @@ def test_choice_keeps_the_important() -> None:
 @pytest.mark.parametrize(("channels", "share", "expected"), [(32, 0.5, 16), (30, 0.5, 16), (10, 0.9, 10), (4, 0.01, 1), (128, 1.0, 128)])
 def test_kept(channels: int, share: float, expected: int) -> None:
     assert kept(channels, share) == expected
+
+
+def test_what_was_frozen_learns_again_when_it_was_cut() -> None:
+    """A network that stands on one of others would else have to do with half of what that tells."""
+    split = wine()
+    trunk = keras.Sequential([keras.Input((13,)), L.Normalization(mean=[100.0] * 13, variance=[1e4] * 13), L.Dense(32, "relu")])
+    trunk.trainable = False
+    inputs = keras.Input((13,))
+    network = keras.Model(inputs, L.Dense(3, "softmax")(trunk(inputs)))
+    recipe = ready("table", "prune_epochs=1")
+    small, tuning = shrink(network, recipe, WINE, split, one_hot(split.train.y, 3), Progress(io.StringIO()))
+    assert tuning is not None
+    assert small.count_params() < network.count_params()
+    assert len(small.trainable_variables) == 4

@@ -39,6 +39,8 @@ def shrink(
     if small.count_params() == network.count_params():
         progress.say("nothing in this network can be cut, or prune_keep leaves all; the pruned variants are the network itself")
         return small, None
+    for layer in small.layers:  # what was frozen has to find its way with less, too
+        layer.trainable = True
     progress.say(f"pruned from {network.count_params():,} to {small.count_params():,} parameters")
     softened = (1 - _FROM_PARENT) * targets + _FROM_PARENT * network.predict(split.train.x, batch_size=graph.rows_at_once(), verbose=0)
     schedule = Schedule(recipe.prune_epochs, recipe.prune_max_updates, recipe.patience, recipe.batch_size)
