@@ -106,6 +106,8 @@ def test_words_and_truth_are_classes_and_the_flag_decides(path: Path) -> None:
     assert load(str(path)).rest.y[:3].tolist() == [1, 2, 0]
     np.savez(path, x_train=VECTORS, y_train=Y == 1, x_test=VECTORS[:9], y_test=Y[:9] == 1)
     assert load(str(path)).classes == ("false", "true")
+    np.savez(path, x=VECTORS, y=np.eye(3)[Y], classes=["a", "b", "c"])
+    assert (load(str(path)).classes, load(str(path)).rest.y.tolist()) == (("a", "b", "c"), Y.tolist())
     np.savez(path, x=VECTORS, y=Y.astype(float)[:, None])
     assert load(str(path), Wanted(task="classification")).classes == ("0", "1", "2")
     np.savez(path, x=VECTORS, y=np.arange(60))
@@ -119,7 +121,10 @@ def test_words_and_truth_are_classes_and_the_flag_decides(path: Path) -> None:
         ({"x": VECTORS, "y": Y, "x_test": VECTORS}, "has no y_test; .*both or neither"),
         ({"x": VECTORS, "y": Y, "x_test": VECTORS[:, 1:], "y_test": Y}, r"shape \(5,\) in x and \(4,\) in x_test"),
         ({"x": VECTORS, "y": Y[:50]}, r"y of .* has the shape \(50,\), expected one target for each of the 60 rows of x"),
-        ({"x": VECTORS, "y": np.eye(3)[Y]}, "of one-hot rows take argmax"),
+        (
+            {"x": VECTORS, "y": np.eye(3)[Y] + 0.1},
+            r"y of .* has the shape \(60, 3\), expected one target for each of the 60 rows of x, or one",
+        ),
         ({"x": VECTORS[:, 0], "y": Y}, r"x of .* has the shape \(60,\), expected rows"),
         ({"x": VECTORS[:0], "y": Y[:0]}, "expected rows, each of at least one value"),
         ({"x": np.where(VECTORS > 2, np.nan, VECTORS), "y": Y}, r"x of .* has \d rows with NaN.*, the first is row \d"),

@@ -9,7 +9,7 @@ What kind of input x is, is said by --kind, by the file's `kind`, or by its type
     (n, steps, features)                                        sequence
     anything else                                               tensor
 
-Whole numbers and words in y are classes, floats are values. Nothing is ever unpickled.
+Whole numbers, words and one-hot rows in y are classes, floats are values. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -158,14 +158,22 @@ def _check_sequence(x: NDArray[Any], rows: NDArray[np.float32], what: str) -> No
 
 
 def _column(y: NDArray[Any], rows: int, what: str) -> NDArray[Any]:
-    """One target a row (n,)."""
+    """One target a row (n,); of one-hot rows (n, classes) the class."""
     flat = y.reshape(-1) if y.ndim == 2 and y.shape[1] == 1 else y
+    if _is_one_hot(flat):
+        flat = flat.argmax(axis=1)
     if flat.dtype.kind == "S":
         flat = np.char.decode(flat, "utf-8", "replace")
     if flat.shape != (rows,):
-        hint = "; of one-hot rows take argmax" if y.ndim == 2 else ""
-        raise DataError(f"{what} has the shape {y.shape}, expected one target for each of the {rows:,} rows of x{hint}")
+        raise DataError(f"{what} has the shape {y.shape}, expected one target for each of the {rows:,} rows of x, or one-hot rows of them")
     return flat
+
+
+def _is_one_hot(y: NDArray[Any]) -> bool:
+    """Whether each row has a single 1 among zeros, as keras.utils.to_categorical makes them."""
+    if y.ndim != 2 or y.dtype.kind not in "biuf" or not y.size:
+        return False
+    return bool(((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all())
 
 
 def _answers(targets: list[NDArray[Any]], arrays: _Arrays, wanted: Wanted) -> tuple[tuple[str, ...], list[NDArray[Any]]]:

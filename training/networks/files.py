@@ -47,7 +47,9 @@ def _from_hdf5(file: Path) -> Any:
     return _weighted(modern(parsed), file)
 
 
-def _weighted(description: dict[str, Any], weights: Path) -> Any:
+def _weighted(description: Any, weights: Path) -> Any:
+    if not isinstance(description, dict) or not {"class_name", "config"} <= description.keys():
+        raise ValueError("it does not describe the layers of a model as `model.to_json()` does")
     model = keras.models.model_from_json(json.dumps(modern(description) if is_of_keras_2(description) else description))
     model.load_weights(weights)
     return model
