@@ -134,3 +134,15 @@ def test_models_of_scikit_learn(name: str, variants: list[str], has_head: bool, 
 def test_what_skl2onnx_writes_by_default_is_told(of_sklearn: Path, tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match=r"no output with 3 numbers for each row; .* no tensor \(export it with zipmap=False\)"):
         quickly([of_sklearn / "zipmap.onnx"], of_sklearn / "forest.npz", tmp_path / "store")
+
+
+def test_constants_may_be_nodes_and_names_in_capitals(brought: Brought, tmp_path: Path) -> None:
+    model = torch_like(brought.network, 17)
+    nodes = [helper.make_node("Constant", [], [one.name], value=one) for one in model.graph.initializer]
+    nodes += list(model.graph.node)
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.save(model, tmp_path / "THEIRS.ONNX")
+    made, _ = quickly([tmp_path / "THEIRS.ONNX"], brought.reference, tmp_path / "store")
+    assert [variant.name for variant in made.manifest.variants] == ["fp32", "int8"]
+    assert made.manifest.variant("fp32").parameters == brought.network.count_params()

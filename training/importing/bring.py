@@ -47,7 +47,7 @@ def bring(
     plan = Plan("import", name, source.name, source.recipe.to_dict(), source.reasons, data)
     with record.start(plan) as run, tempfile.TemporaryDirectory(prefix="veleta-import-") as folder:
         work, heard = Path(folder), progress.heard_by(run)
-        fitted = _from_onnx if files[0].suffix == ".onnx" else _from_keras
+        fitted = _from_onnx if _is_onnx(files) else _from_keras
         made, story = fitted(files, source, split, work, heard, pixels)
         published, scores = publish(made, work, name, store, source, dataset, split, story, (), heard)
         validation = evaluate(made.paths["fp32"], split.validation, len(split.problem.classes))
@@ -105,7 +105,11 @@ def _door(found: Found, progress: Progress) -> Door:
 
 
 def _brought(files: Sequence[Path], door: Door, layers: tuple[tuple[str, str], ...]) -> Brought:
-    return Brought({file.name: _digest(file) for file in files}, tuple(door.changes()), layers, in_keras=files[0].suffix != ".onnx")
+    return Brought({file.name: _digest(file) for file in files}, tuple(door.changes()), layers, in_keras=not _is_onnx(files))
+
+
+def _is_onnx(files: Sequence[Path]) -> bool:
+    return files[0].suffix.lower() == ".onnx"
 
 
 def _digests(files: Sequence[Path]) -> str:

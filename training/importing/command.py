@@ -97,7 +97,7 @@ def _checked(files: Sequence[Path]) -> list[Path]:
             raise NetworkError(f"{file} is a folder; give a .keras file, model.json and model.h5, an .h5 file or an .onnx file")
         if not file.is_file():
             raise NetworkError(f"there is no file {file}")
-    ordered = sorted(files, key=lambda file: file.suffix != ".json")
+    ordered = sorted(files, key=lambda file: file.suffix.lower() != ".json")
     kinds = [file.suffix.lower() for file in ordered]
     if len(kinds) == 1 and kinds[0] in (".keras", ".onnx", *_HDF5):
         return ordered

@@ -62,6 +62,10 @@ class Door:
         turned = scaled if self.axes is None else scaled.transpose(0, *(axis + 1 for axis in self.axes))
         return turned.reshape(len(x), *self.shape)
 
+    def given(self, ask: Callable[[FloatArray], FloatArray], x: NDArray[Any]) -> FloatArray:
+        """What the network gives to rows (n, …), which are handed over in parts."""
+        return np.concatenate([ask(self.rows(x[start : start + _BATCH])) for start in range(0, len(x), _BATCH)])
+
     def answers(self, given: FloatArray) -> FloatArray:
         """What the network gives (n, …) as the server reads it: (n, classes) probabilities or (n, 1) values."""
         found = given.astype(np.float64)
@@ -104,7 +108,7 @@ def find_door(ask: Callable[[FloatArray], FloatArray], takes: Shape, problem: Pr
     doors: dict[str, Door] = {}
     answers: dict[str, FloatArray] = {}
     for way in ways:
-        given = in_batches(ask, Door(shape, axes, way).rows(rows.x))
+        given = Door(shape, axes, way).given(ask, rows.x)
         doors[way] = Door(shape, axes, way, _ending(given, problem))
         answers[way] = doors[way].answers(given)
     losses = {way: _losses(answers[way], rows, problem) for way in ways}
@@ -123,11 +127,6 @@ def _surely_least(losses: dict[str, FloatArray]) -> str:
         if less.mean() > _SURER * less.std() / math.sqrt(len(less)):
             best = way
     return best
-
-
-def in_batches(ask: Callable[[FloatArray], FloatArray], rows: FloatArray) -> FloatArray:
-    """What it answers to all rows."""
-    return np.concatenate([ask(rows[start : start + _BATCH]) for start in range(0, len(rows), _BATCH)])
 
 
 def _shaped(takes: Shape, problem: Problem) -> tuple[tuple[int, ...], tuple[int, ...] | None]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from monitoring.arrays import FloatArray
 from monitoring.signals.energy import Head
 from training.compression.floating import PRODUCTS
 from training.errors import NetworkError
-from training.importing.door import Door, Shape, in_batches
+from training.importing.door import Door, Shape
 from training.networks.arguments import first_sentence
 from training.onnx.answers import answer
 from training.onnx.emit import OPSET
@@ -27,11 +27,9 @@ from training.onnx.names import EMBEDDING, PROBABILITIES, VALUE
 
 #: int8 with a scale for each channel needs this operator set.
 _OLDEST = 13
+_FLOATS = {onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE}
 #: Types of numbers in which a row may be taken.
-_TAKEN = {
-    *(onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE),
-    *(onnx.TensorProto.UINT8, onnx.TensorProto.INT32, onnx.TensorProto.INT64),
-}
+_TAKEN = {*_FLOATS, onnx.TensorProto.UINT8, onnx.TensorProto.INT32, onnx.TensorProto.INT64}
 #: What the domain of the usual operators is called.
 _PLAIN = ("", "ai.onnx")
 #: In front of the names of all that was in the file, so that ours are free.
@@ -46,6 +44,7 @@ class OnnxNetwork:
         self._path, self._width, self._output = path, width, ""
         try:
             self._model = _with_free_names(_modern(inliner.inline_local_functions(onnx.load(path))))
+            _name_constants(self._model.graph)
             _flatten_biases(self._model.graph)
             onnx.checker.check_model(self._model)
         except Exception as error:  # protobuf, the checker and the converter raise a dozen kinds
@@ -80,8 +79,9 @@ class OnnxNetwork:
 
     @property
     def parameters(self) -> int:
-        """The numbers in its constants that are no whole numbers."""
-        return sum(int(np.prod(one.dims)) for one in self._constants.values() if one.data_type not in (6, 7))
+        """The numbers in its constants, and in its trees, that are no whole numbers."""
+        constants = sum(int(np.prod(one.dims)) for one in self._constants.values() if one.data_type in _FLOATS)
+        return constants + sum(len(part.floats) for node in self._model.graph.node for part in node.attribute)
 
     def ask(self, rows: FloatArray) -> FloatArray:
         """What it answers to rows as it takes them. The first time it is seen which of the outputs is the answer, and whether it answers
@@ -123,7 +123,7 @@ class OnnxNetwork:
     def write(self, path: Path, door: Door, taken: Input, task: str, x: NDArray[Any]) -> None:
         """Write it behind its door. Raises NetworkError if what was written answers otherwise than the network itself to the rows `x`."""
         onnx.save(self.behind(door, taken, task, x[0]), path)
-        expected, found = door.answers(in_batches(self.ask, door.rows(x))), answer(path, x)[0]
+        expected, found = door.answers(door.given(self.ask, x)), answer(path, x)[0]
         difference = float(np.abs(found - expected).max()) / max(1.0, float(np.abs(expected).max()))
         if not difference < TOLERANCE:
             raise NetworkError(f"{path.name} differs from {self._path} by {difference:.1e}; report this network, it is a fault of Veleta")
@@ -241,11 +241,11 @@ class _Nodes:
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
-        self._names = self._numbers()
+        self._numbers = itertools.count()
 
     def put(self, kind: str, *inputs: str, to: str | None = None, as_type: int | None = None, **attributes: Any) -> str:
         """Add a node; returns the name of what it gives."""
-        given = f"door/{kind}_{next(self._names)}"
+        given = f"door/{kind}_{next(self._numbers)}"
         attributes |= {} if as_type is None else {"to": as_type}
         self.nodes.append(helper.make_node(kind, list(inputs), [to or given], given, **attributes))
         return to or given
@@ -253,13 +253,6 @@ class _Nodes:
     def constant(self, name: str, value: Any) -> str:
         self.constants.append(numpy_helper.from_array(np.asarray(value), f"door/{name}"))
         return f"door/{name}"
-
-    @staticmethod
-    def _numbers() -> Iterator[int]:
-        number = 0
-        while True:
-            yield number
-            number += 1
 
 
 def _needed(nodes: list[Any], *outputs: str) -> list[Any]:
@@ -289,6 +282,15 @@ def _with_free_names(model: onnx.ModelProto) -> onnx.ModelProto:
     for number, node in enumerate(model.graph.node):
         node.name = f"{node.op_type}_{number}"
     return compose.add_prefix(model, _PREFIX)
+
+
+def _name_constants(graph: Any) -> None:
+    """What some write as a node that gives a constant stands among the constants, as what others write does."""
+    for node in [node for node in graph.node if node.op_type == "Constant" and node.attribute[0].name == "value"]:
+        constant = graph.initializer.add()
+        constant.CopyFrom(node.attribute[0].t)
+        constant.name = node.output[0]
+        graph.node.remove(node)
 
 
 def _flatten_biases(graph: Any) -> None:

@@ -23,9 +23,9 @@ def read_model(files: Sequence[Path]) -> Any:
     """
     with quiet_libraries():
         if len(files) > 1:
-            description, weights = sorted(files, key=lambda file: file.suffix != ".json")
+            description, weights = sorted(files, key=lambda file: file.suffix.lower() != ".json")
             return _weighted(json.loads(description.read_text(encoding="utf-8")), weights)
-        return _from_zip(files[0]) if files[0].suffix == ".keras" else _from_hdf5(files[0])
+        return _from_zip(files[0]) if files[0].suffix.lower() == ".keras" else _from_hdf5(files[0])
 
 
 def _from_zip(file: Path) -> Any:
