@@ -45,6 +45,7 @@ class OnnxNetwork:
         try:
             self._model = _with_free_names(_modern(inliner.inline_local_functions(onnx.load(path))))
             _name_constants(self._model.graph)
+            _leave_maps_away(self._model.graph)
             _flatten_biases(self._model.graph)
             onnx.checker.check_model(self._model)
         except Exception as error:  # protobuf, the checker and the converter raise a dozen kinds
@@ -293,6 +294,15 @@ def _name_constants(graph: Any) -> None:
         graph.node.remove(node)
 
 
+def _leave_maps_away(graph: Any) -> None:
+    """In the place of a list of {label: probability}, which skl2onnx makes by default, stands the tensor that it is made of."""
+    for node in [node for node in graph.node if node.op_type == "ZipMap"]:
+        graph.node.remove(node)
+        for output in graph.output:
+            if output.name == node.output[0]:
+                output.CopyFrom(helper.make_tensor_value_info(node.input[0], onnx.TensorProto.FLOAT, ["batch", None]))
+
+
 def _flatten_biases(graph: Any) -> None:
     """Biases (1, n) become (n,), as scikit-learn's are not: ONNX Runtime's quantizer fails on them."""
     products = {node.output[0] for node in graph.node if node.op_type == "MatMul"}
@@ -312,4 +322,4 @@ def _told(value: Any) -> str:
     """What an output is, in words."""
     if isinstance(value, np.ndarray):
         return f"of the shape {' × '.join(map(str, value.shape))}, {value.dtype}"
-    return "which is no tensor (export it with zipmap=False)"
+    return "which is no tensor"
