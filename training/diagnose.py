@@ -16,6 +16,7 @@ from models.commands import add_store, open_store
 from models.manifest import Dataset
 from training.data.wanted import Wanted, add_data
 from training.errors import RecipeError, TrainingError
+from training.extra import need_the_extra
 from training.recipe import Source
 from training.runs.record import Record
 from training.runs.run import Plan, Result
@@ -55,6 +56,7 @@ def diagnose(arguments: argparse.Namespace) -> None:
         raise TrainingError("--rounds and --updates count from 0; leave them out for the usual")
     store = open_store(arguments)
     store.check_writable()
+    need_the_extra()
     dataset = load(arguments.data, Wanted.of(arguments))
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     load_keras_quietly()

@@ -88,14 +88,18 @@ def test_a_store_that_is_a_file_is_told_before_training(tmp_path: Path) -> None:
     assert "--store" in run.err
 
 
-def test_without_the_train_extra(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["train", "diagnose recipe.toml", "import some.onnx --name some --reference digits"])
+def test_without_the_train_extra(tmp_path: Path, command: str) -> None:
     """As where TensorFlow is not installed: no module can be found there."""
+    (tmp_path / "some.onnx").touch()
+    (tmp_path / "recipe.toml").touch()
     hide = (
         "import importlib.util, sys; find = importlib.util.find_spec; "
         "importlib.util.find_spec = lambda name, *a: None if name == 'tensorflow' else find(name, *a); "
-        "from veleta.__main__ import main; sys.exit(main(['train', '--store', sys.argv[1]]))"
+        "from veleta.__main__ import main; sys.exit(main([*sys.argv[2:], '--store', sys.argv[1]]))"
     )
-    done = subprocess.run([sys.executable, "-c", hide, str(tmp_path / "store")], cwd=ROOT, capture_output=True, text=True, check=False)
+    call = [sys.executable, "-c", hide, str(tmp_path / "store"), *command.split()]
+    done = subprocess.run(call, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert (
         done.stderr == "veleta: tensorflow is not installed, which training needs; install the train extra: pip install 'veleta[train]'\n"

@@ -68,10 +68,9 @@ class Door:
 
     def answers(self, given: FloatArray) -> FloatArray:
         """What the network gives (n, …) as the server reads it: (n, classes) probabilities or (n, 1) values."""
-        found = given.astype(np.float64)
+        found: FloatArray = given.astype(np.float64)
         if self.ending == "softmax":
-            raised = np.exp(found - found.max(axis=1, keepdims=True))
-            found = raised / raised.sum(axis=1, keepdims=True)
+            found = softmax(found)
         if self.ending == "sigmoid pair":
             found = 1 / (1 + np.exp(-np.clip(found, -500, 500)))
         if self.ending in ("pair", "sigmoid pair"):
@@ -117,6 +116,13 @@ def find_door(ask: Callable[[FloatArray], FloatArray], takes: Shape, problem: Pr
     measure = "log loss" if problem.classes else "mean squared error"
     others = ", ".join(f"{losses[way].mean():.3g} with {way}" for way in ways if way != best)
     return Found(doors[best], f"with pixels {best} its {measure} is {losses[best].mean():.3g}; {others}" if others else "")
+
+
+def softmax(logits: FloatArray) -> FloatArray:
+    """Of each row of (n, classes)."""
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: FloatArray = raised / raised.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _surely_least(losses: dict[str, FloatArray]) -> str:

@@ -18,7 +18,7 @@ from monitoring.arrays import FloatArray
 from monitoring.signals.energy import Head
 from training.compression.floating import PRODUCTS
 from training.errors import NetworkError
-from training.importing.door import Door, Shape
+from training.importing.door import Door, Shape, softmax
 from training.networks.arguments import first_sentence
 from training.onnx.answers import answer
 from training.onnx.emit import OPSET
@@ -141,9 +141,7 @@ class OnnxNetwork:
         if weights.shape != (embeddings.shape[1], outputs.shape[1]) or (bias is not None and bias.shape != weights.shape[1:]):
             return None
         head = Head(weights, np.zeros(weights.shape[1], np.float32) if bias is None else bias)
-        logits = embeddings @ head.weights + head.bias
-        raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return head if np.abs(raised / raised.sum(axis=1, keepdims=True) - outputs).max() < TOLERANCE else None
+        return head if np.abs(softmax(embeddings @ head.weights + head.bias) - outputs).max() < TOLERANCE else None
 
     def _opened(self, model: onnx.ModelProto) -> Any:
         options = onnxruntime.SessionOptions()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import signal
 import sys
 from pathlib import Path
@@ -11,13 +10,13 @@ from pathlib import Path
 from models.commands import add_store, open_store
 from models.store import check_name
 from training.data.wanted import Wanted, add_data
-from training.errors import SearchError, TrainingError
+from training.errors import SearchError
+from training.extra import need_the_search_extra
 from training.recipe import read_recipe, read_space
 from training.search.space import parse_space
 
 _TRIALS = 30
 _LARGEST_SEED = 2**32 - 1  # of NumPy's RandomState, which Optuna's samplers draw from
-_NEEDED = ("optuna", "keras", "tensorflow")
 
 
 def configure_search(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +51,7 @@ def search(arguments: argparse.Namespace) -> None:
         check_name(arguments.name)
     store = open_store(arguments)
     store.check_writable()
-    _need_the_extras()
+    need_the_search_extra()
 
     from training.data.sources import load
     from training.quiet import load_keras_quietly
@@ -76,9 +75,3 @@ def search(arguments: argparse.Namespace) -> None:
         name=check_name(arguments.name or dataset.name),
     )
     print(search_for(asked, dataset, store.root, arguments.json))
-
-
-def _need_the_extras() -> None:
-    for package in _NEEDED:
-        if importlib.util.find_spec(package) is None:
-            raise TrainingError(f"{package} is not installed, which a search needs; install it: pip install 'veleta[train,search]'")
