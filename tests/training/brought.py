@@ -9,7 +9,9 @@ from typing import Any
 
 import keras
 import numpy as np
+import onnx
 from numpy.typing import NDArray
+from onnx import helper, numpy_helper
 
 from models.store import Published, Store
 from training.data.sources import digits, load
@@ -73,3 +75,25 @@ def made_in(folder: Path) -> Brought:
     network = fitted(convolutional(), x[:2500] / np.float32(255), y[:2500])
     np.savez(folder / "reference.npz", x=x[2500:], y=y[2500:])
     return Brought(network, x[2500:], y[2500:], folder)
+
+
+def torch_like(network: Any, opset: int = 11) -> onnx.ModelProto:
+    """The network as PyTorch exports it: channels first, flattened in that order, a batch of 1, logits, weights (out, in)."""
+    convolution, _, hidden, last = network.layers
+    kernel, bias = (np.asarray(weight) for weight in convolution.weights)
+    (w1, b1), (w2, b2) = ([np.asarray(weight) for weight in layer.weights] for layer in (hidden, last))
+    first = w1.reshape(13, 13, 8, -1).transpose(2, 0, 1, 3).reshape(w1.shape)
+    weights = {"conv.w": kernel.transpose(3, 2, 0, 1), "conv.b": bias, "fc1.w": first.T, "fc1.b": b1, "fc2.w": w2.T, "fc2.b": b2}
+    nodes = [
+        helper.make_node("Conv", ["image", "conv.w", "conv.b"], ["c"], strides=[2, 2]),
+        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("Flatten", ["r"], ["f"]),
+        helper.make_node("Gemm", ["f", "fc1.w", "fc1.b"], ["h"], transB=1),
+        helper.make_node("Relu", ["h"], ["hr"]),
+        helper.make_node("Gemm", ["hr", "fc2.w", "fc2.b"], ["probabilities"], transB=1),  # a name that is ours
+    ]
+    constants = [numpy_helper.from_array(np.ascontiguousarray(value, np.float32), name) for name, value in weights.items()]
+    inputs = [helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, [1, 1, 28, 28])]
+    outputs = [helper.make_tensor_value_info("probabilities", onnx.TensorProto.FLOAT, [1, 10])]
+    graph = helper.make_graph(nodes, "torch", inputs, outputs, constants)
+    return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", opset)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +24,15 @@ def compared_with_all_bits() -> Iterator[None]:
     """Keras is the oracle of many tests, and on a GPU it would round."""
     with in_full_float32():
         yield
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """What signals do to this process, put back after a training in it has listened to them."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,15 +23,6 @@ pytestmark = pytest.mark.training
 def everything_in(store: Path) -> list[str]:
     """But for the record, which also tells of what failed."""
     return [str(path.relative_to(store)) for path in store.rglob("*") if ".veleta" not in path.parts] if store.exists() else []
-
-
-@pytest.fixture
-def signals() -> Iterator[None]:
-    """What signals do to this process, put back after a training in it has listened to them."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,12 @@ import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from models.manifest import VARIANTS
 from models.store import Published, Store
 from monitoring.reference import read_reference
-from tests.training.brought import QUICK, Brought, asked, fitted, made_in, quickly
+from tests.training.brought import QUICK, Brought, asked, fitted, made_in, quickly, torch_like
 from tests.training.runs import veleta
 from training.data.parts import Part, Problem
 from training.data.rows import taken
@@ -194,6 +195,26 @@ def test_whatever_two_classes_are_told_by_both_have_a_probability(end: str, brou
     assert made.manifest.classes == ("other", "zero")
 
 
+@pytest.mark.usefixtures("signals")
+@pytest.mark.parametrize("form", ["keras", "onnx, channels first"])
+def test_a_folder_of_images_becomes_what_the_network_takes(
+    form: str, brought: Brought, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As those have who train by keras.utils.image_dataset_from_directory: images of all sizes."""
+    for place, (pixels, label) in enumerate(zip(brought.x[:600, :, :, 0], brought.y[:600], strict=True)):
+        (tmp_path / "digits" / str(label)).mkdir(parents=True, exist_ok=True)
+        image = Image.fromarray(pixels).resize((56, 56) if place % 2 else (84, 70), Image.Resampling.NEAREST)
+        image.save(tmp_path / "digits" / str(label) / f"{place}.png")
+    file = tmp_path / ("mine.keras" if form == "keras" else "mine.onnx")
+    brought.network.save(file) if form == "keras" else onnx.save(torch_like(brought.network, 17), file)
+    arguments = ["--name", "mine", "--reference", str(tmp_path / "digits"), "--store", str(tmp_path / "store"), "--set", *QUICK]
+    assert main(["import", str(file), *arguments]) == 0
+    assert "600 images of another size were resized to 28 × 28 pixels, as was said" in capsys.readouterr().err
+    made = Store(tmp_path / "store").open("mine").manifest
+    assert made.input.shape == (None, 28, 28, 1)
+    assert made.variant("fp32").metrics["accuracy"].value > 0.8
+
+
 def test_channels_first_and_one_axis_less_are_put_right(brought: Brought) -> None:
     first = keras.Sequential([keras.Input((1, 28, 28)), L.Permute((2, 3, 1)), *brought.network.layers])
     assert door_of(first, brought) == Door((1, 28, 28), (2, 0, 1), "0..1")
@@ -327,6 +348,7 @@ def test_a_network_that_cannot_be_served_is_told(network: Callable[[], Any], tol
         (["words.keras", "--name", "No Name"], "'No Name'"),
     ],
 )
+@pytest.mark.usefixtures("signals")
 def test_bad_input_is_one_sentence(
     arguments: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 from models.store import Store
 from monitoring.reference import read_reference
 from tests.clients.environments import python_of
-from tests.training.brought import Brought, asked, made_in, quickly
+from tests.training.brought import Brought, asked, made_in, quickly, torch_like
 from training.errors import NetworkError
 from training.onnx.answers import answer
 
@@ -26,28 +26,6 @@ pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore:__array__
 @pytest.fixture(scope="module")
 def brought(tmp_path_factory: pytest.TempPathFactory) -> Brought:
     return made_in(tmp_path_factory.mktemp("brought"))
-
-
-def torch_like(network: Any, opset: int = 11) -> onnx.ModelProto:
-    """The network as PyTorch exports it: channels first, flattened in that order, a batch of 1, logits, weights (out, in)."""
-    convolution, _, hidden, last = network.layers
-    kernel, bias = (np.asarray(weight) for weight in convolution.weights)
-    (w1, b1), (w2, b2) = ([np.asarray(weight) for weight in layer.weights] for layer in (hidden, last))
-    first = w1.reshape(13, 13, 8, -1).transpose(2, 0, 1, 3).reshape(w1.shape)
-    weights = {"conv.w": kernel.transpose(3, 2, 0, 1), "conv.b": bias, "fc1.w": first.T, "fc1.b": b1, "fc2.w": w2.T, "fc2.b": b2}
-    nodes = [
-        helper.make_node("Conv", ["image", "conv.w", "conv.b"], ["c"], strides=[2, 2]),
-        helper.make_node("Relu", ["c"], ["r"]),
-        helper.make_node("Flatten", ["r"], ["f"]),
-        helper.make_node("Gemm", ["f", "fc1.w", "fc1.b"], ["h"], transB=1),
-        helper.make_node("Relu", ["h"], ["hr"]),
-        helper.make_node("Gemm", ["hr", "fc2.w", "fc2.b"], ["probabilities"], transB=1),  # a name that is ours
-    ]
-    constants = [numpy_helper.from_array(np.ascontiguousarray(value, np.float32), name) for name, value in weights.items()]
-    inputs = [helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, [1, 1, 28, 28])]
-    outputs = [helper.make_tensor_value_info("probabilities", onnx.TensorProto.FLOAT, [1, 10])]
-    graph = helper.make_graph(nodes, "torch", inputs, outputs, constants)
-    return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", opset)])
 
 
 @pytest.mark.parametrize("opset", [11, 17])

@@ -14,6 +14,7 @@ from PIL import Image
 from app.images import decode_image
 from training.data.pictures import read_image
 from training.data.sources import load
+from training.data.wanted import Wanted
 from training.errors import DataError
 
 pytestmark = pytest.mark.training
@@ -68,6 +69,14 @@ def test_mixed_images_become_one_shape(folder: Path) -> None:
         "1 images of another size were resized to 8 × 6 pixels, the commonest",
         "24 grey images were taken as coloured ones, as the others are",
     )
+
+
+def test_images_become_what_is_said(folder: Path) -> None:
+    noise(20, 20, 3, 7).save(folder / "cat" / "colour.jpg")
+    dataset = load(str(folder), Wanted(image=(6, 8, 1)))
+    assert dataset.rest.x.shape == (25, 6, 8, 1)
+    assert dataset.notes == ("1 images of another size were resized to 8 × 6 pixels, as was said",)
+    assert load(str(folder), Wanted(image=(5, 9, 3))).rest.x.shape == (25, 5, 9, 3)
 
 
 def test_what_cannot_be_read_is_left_out_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

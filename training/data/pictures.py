@@ -50,8 +50,10 @@ def has_class_folders(folder: Path) -> bool:
     return any(_folders(folder))
 
 
-def from_class_folders(folder: Path) -> DataSet:
-    """The data set in a folder. Raises DataError that names the folder or the file."""
+def from_class_folders(folder: Path, image: tuple[int, int, int] | None = None) -> DataSet:
+    """The data set in a folder, with images of (height, width, channels) if that is said. Raises DataError that names the folder or the
+    file.
+    """
     train, test = _roots(folder)
     classes = sorted({path.name for root in train + test for path in _folders(root)})
     if len(classes) < 2:
@@ -59,8 +61,11 @@ def from_class_folders(folder: Path) -> DataSet:
     skipped: dict[Path, str] = {}
     found = [list(_look(roots, classes, skipped)) for roots in (train, test)]
     _check_classes(found[0], classes, folder, skipped)
-    size = Counter(image.size for image in found[0]).most_common(1)[0][0]
-    grey = all(image.grey for part in found for image in part)
+    if image:
+        size, grey = (image[1], image[0]), image[2] == 1
+    else:
+        size = Counter(one.size for one in found[0]).most_common(1)[0][0]
+        grey = all(one.grey for part in found for one in part)
     train_part, test_part = (_read(part, size, grey, skipped) if part else None for part in found)
     assert train_part is not None  # every class has an image there
     return DataSet(
@@ -69,7 +74,7 @@ def from_class_folders(folder: Path) -> DataSet:
         tuple(classes),
         train_part,
         test_part,
-        notes=_notes(found, size, grey, skipped, folder),
+        notes=_notes(found, size, grey, skipped, folder, said=image is not None),
     )
 
 
@@ -177,13 +182,17 @@ def _flat(image: Image.Image) -> Image.Image:
     return image
 
 
-def _notes(found: list[list[_Found]], size: tuple[int, int], grey: bool, skipped: dict[Path, str], folder: Path) -> tuple[str, ...]:
+def _notes(
+    found: list[list[_Found]], size: tuple[int, int], grey: bool, skipped: dict[Path, str], folder: Path, said: bool
+) -> tuple[str, ...]:
     notes = []
     other = sum(image.size != size for part in found for image in part)
     if other:
-        notes.append(f"{other:,} images of another size were resized to {size[0]} × {size[1]} pixels, the commonest")
+        notes.append(
+            f"{other:,} images of another size were resized to {size[0]} × {size[1]} pixels, {'as was said' if said else 'the commonest'}"
+        )
     if not grey and (mixed := sum(image.grey for part in found for image in part)):
-        notes.append(f"{mixed:,} grey images were taken as coloured ones, as the others are")
+        notes.append(f"{mixed:,} grey images were taken as coloured ones, as {'was said' if said else 'the others are'}")
     if skipped:
         named = [f"{path.relative_to(folder)} {why}" for path, why in list(skipped.items())[:_NAMED]]
         notes.append(f"{len(skipped):,} files were left out: " + "; ".join(named) + ("; and others" if len(skipped) > _NAMED else ""))

@@ -33,7 +33,7 @@ def load(data: str, wanted: Wanted | None = None) -> DataSet:
         return _plain(NAMES[data](), wanted)
     path = Path(data)
     if path.is_dir():
-        return _plain(_from_folder(path), wanted)
+        return _plain(_from_folder(path, wanted.image), wanted)
     if path.suffix.lower() == ".npz" and path.is_file():
         return from_npz(path, _without_target(wanted, data))
     if path.suffix.lower() in _TABLES and path.is_file():
@@ -60,10 +60,10 @@ def _without_target(wanted: Wanted, data: str) -> Wanted:
     return wanted
 
 
-def _from_folder(folder: Path) -> DataSet:
+def _from_folder(folder: Path, image: tuple[int, int, int] | None) -> DataSet:
     """Of idx files if it has one, else of images by class."""
     idx = any(find(folder, name) for name in FILES)
-    return from_idx_folder(folder) if idx or not has_class_folders(folder) else from_class_folders(folder)
+    return from_idx_folder(folder) if idx or not has_class_folders(folder) else from_class_folders(folder, image)
 
 
 def digits() -> DataSet:

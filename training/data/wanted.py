@@ -11,11 +11,14 @@ from training.data.rows import Kind, Task
 
 @dataclass(frozen=True)
 class Wanted:
-    """None is: as the data look. `target` is the name of a table's column, `task` what is asked, `kind` what a .npz file holds."""
+    """None is: as the data look. `target` is the name of a table's column, `task` what is asked, `kind` what a .npz file holds, `image`
+    the (height, width, channels) that the images of a folder become.
+    """
 
     target: str | None = None
     task: Task | None = None
     kind: Kind | None = None
+    image: tuple[int, int, int] | None = None
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> Wanted:

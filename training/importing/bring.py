@@ -108,6 +108,15 @@ def _brought(files: Sequence[Path], door: Door, layers: tuple[tuple[str, str], .
     return Brought({file.name: _digest(file) for file in files}, tuple(door.changes()), layers, in_keras=not _is_onnx(files))
 
 
+def image_of(files: Sequence[Path]) -> tuple[int, int, int] | None:
+    """The (height, width, channels) of an image as the network takes it; None if that is no image, or may be of any size."""
+    takes = OnnxNetwork(files[0]).takes if _is_onnx(files) else KerasNetwork(files).takes
+    if len(takes) == 3 and takes[2] not in (1, 3):  # the channels may come first
+        takes = (*takes[1:], takes[0])
+    sizes = tuple(size for size in takes if size)
+    return (sizes[0], sizes[1], sizes[2]) if len(sizes) == len(takes) == 3 and sizes[2] in (1, 3) else None
+
+
 def _is_onnx(files: Sequence[Path]) -> bool:
     return files[0].suffix.lower() == ".onnx"
 

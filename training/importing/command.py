@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import time
 from collections.abc import Sequence
@@ -56,7 +57,13 @@ def import_(arguments: argparse.Namespace) -> None:
     store = open_store(arguments)
     store.check_writable()
     need_the_extra()
-    dataset = load(arguments.reference, Wanted.of(arguments))
+    wanted = Wanted.of(arguments)
+    if Path(arguments.reference).is_dir():  # images of any size, which become what the network takes
+        load_keras_quietly()
+        from training.importing.bring import image_of
+
+        wanted = dataclasses.replace(wanted, image=image_of(files))
+    dataset = load(arguments.reference, wanted)
     if dataset.frame is not None:
         raise NetworkError(f"the reference {arguments.reference} is a table; give a .npz file with x as the network takes it, and y")
     kind = dataset.problem.input.kind

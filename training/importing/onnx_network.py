@@ -39,7 +39,7 @@ _PREFIX = "network/"
 class OnnxNetwork:
     """An ONNX model that others made: one input, and among its outputs one with some numbers for each row."""
 
-    def __init__(self, path: Path, width: int) -> None:
+    def __init__(self, path: Path, width: int = 1) -> None:
         """`width` is how many numbers are looked for in an answer. Raises NetworkError if it cannot be read or is of another kind."""
         self._path, self._width, self._output = path, width, ""
         try:
