@@ -70,7 +70,7 @@ def import_(arguments: argparse.Namespace) -> None:
     if arguments.pixels and kind != "image":
         raise NetworkError(f"--pixels is {arguments.pixels}, and the reference has no images but the kind {kind}; give --kind image")
     pixels = arguments.pixels or (dataset.pixels if dataset.pixels != WHOLE else None)
-    source = _recipe(arguments.set, kind, dataset.task)
+    source = _recipe(arguments, kind, dataset.task)
     interruption.listen()
 
     load_keras_quietly()
@@ -85,10 +85,10 @@ def import_(arguments: argparse.Namespace) -> None:
     print(json.dumps(result, ensure_ascii=False) if arguments.json else summary_of(published, result))
 
 
-def _recipe(settings: Sequence[str], kind: str, task: str) -> Source:
+def _recipe(arguments: argparse.Namespace, kind: str, task: str) -> Source:
     """How the network is shrunk. Raises RecipeError for what only a training does."""
-    source = read_recipe(default_recipe("", kind, task), settings)
-    for setting in settings:
+    source = read_recipe(default_recipe(arguments.reference, kind, task), arguments.set)
+    for setting in arguments.set:
         key = setting.partition("=")[0].partition(".")[0]
         if key in OF_TRAINING:
             raise RecipeError(
