@@ -17,13 +17,13 @@ from training.quiet import quiet_libraries
 
 
 def read_model(files: Sequence[Path]) -> Any:
-    """The model, not compiled. `files`: a .keras file, an .h5 file, or a .json file and the .h5 file of its weights.
+    """The model, not compiled. `files`: a .keras file, an .h5 file, or a .json file and then the .h5 file of its weights.
 
     Raises whatever Keras, h5py and zipfile raise: a dozen kinds.
     """
     with quiet_libraries():
         if len(files) > 1:
-            description, weights = sorted(files, key=lambda file: file.suffix.lower() != ".json")
+            description, weights = files
             return _weighted(json.loads(description.read_text(encoding="utf-8")), weights)
         return _from_zip(files[0]) if files[0].suffix.lower() == ".keras" else _from_hdf5(files[0])
 
