@@ -8,7 +8,6 @@ What was predicted and what it is are class numbers or values: SQLite keeps a nu
 
 from __future__ import annotations
 
-import fcntl
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
@@ -19,6 +18,7 @@ import numpy as np
 
 from models.errors import VeletaError
 from monitoring.accuracy.labels import Labels
+from monitoring.counts.database import connect, writing
 from monitoring.counts.receipt import Receipt
 from monitoring.subject import fingerprint
 
@@ -64,14 +64,7 @@ class LabelLog:
         self._path = path
         self._lock = threading.Lock()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.with_name(f"{path.name}.lock").open("ab") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)  # SQLite does not wait for another process that changes the journal's mode
-                self._database = sqlite3.connect(path, timeout=10, check_same_thread=False, isolation_level=None)
-                self._database.execute("PRAGMA journal_mode = WAL")
-                self._database.execute("PRAGMA synchronous = FULL")  # an acknowledged label outlives a power cut
-                for statement in _SCHEMA:
-                    self._database.execute(statement)
+            self._database = connect(path, _SCHEMA, "FULL")  # an acknowledged label outlives a power cut
         except (sqlite3.Error, OSError) as error:
             raise self._failure(error) from error
 
@@ -82,13 +75,8 @@ class LabelLog:
         """
         with self._lock:
             try:
-                self._database.execute("BEGIN IMMEDIATE")
-                try:
+                with writing(self._database):
                     results = [self._add(receipt, actual, labelled_at) for receipt, actual in labels]
-                    self._database.execute("COMMIT")
-                except BaseException:
-                    self._database.rollback()
-                    raise
             except sqlite3.Error as error:
                 raise self._failure(error) from error
         return results
