@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ _SLOW_SECONDS = 0.001
 #: Takes the answer to some rows, or why there is none, and gives back what hands it over. All answers of a batch are written before the
 #: first is handed over: to send one empties the processor's caches of what writes the next.
 Settle = Callable[[Answer | Exception], Callable[[], None]]
+T = TypeVar("T")
 _log = logging.getLogger("veleta")
 
 
@@ -57,21 +58,24 @@ class Batcher:
         if self._waiting_rows >= self._most_waiting:
             raise Overloaded(self._waiting_rows, self._waiting_rows * self._row_seconds)
 
-    async def predict(self, loaded: Loaded, rows: NDArray[Any], timeout_seconds: float) -> Answer:
-        """Answer rows (n, …) together with what else waits for the same model. Raises Overloaded or TooLate."""
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    async def predict(self, loaded: Loaded, rows: NDArray[Any], timeout_seconds: float, write: Callable[[Answer], T]) -> T:
+        """What `write` makes of the answer to rows (n, …), which are answered together with what else waits for the same model.
 
-        def hand_over(found: Answer | Exception) -> None:
-            if answer.done():  # its client is gone
-                return
-            if isinstance(found, Exception):
-                answer.set_exception(found)
-            else:
-                answer.set_result(found)
+        Raises Overloaded or TooLate, and what `write` raises.
+        """
+        written: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
-        self.submit(loaded, rows, timeout_seconds, lambda found: partial(hand_over, found), answer.done)
+        def settle(found: Answer | Exception) -> Callable[[], None]:
+            try:
+                if isinstance(found, Exception):
+                    raise found
+                return partial(_unless_gone, written, written.set_result, write(found))
+            except Exception as error:
+                return partial(_unless_gone, written, written.set_exception, error)
+
+        self.submit(loaded, rows, timeout_seconds, settle, written.done)
         self.start()
-        return await answer
+        return await written
 
     def submit(
         self, loaded: Loaded, rows: NDArray[Any], timeout_seconds: float, settle: Settle, is_gone: Callable[[], bool] | None = None
@@ -173,6 +177,11 @@ class Batcher:
         self._drained_at = now
 
 
+def _unless_gone(written: asyncio.Future[T], hand_over: Callable[[Any], None], found: Any) -> None:
+    if not written.done():  # its client is gone
+        hand_over(found)
+
+
 def ask(loaded: Loaded, rows: NDArray[Any]) -> Answer:
     """Let a model answer."""
     began = time.perf_counter()
@@ -181,8 +190,8 @@ def ask(loaded: Loaded, rows: NDArray[Any]) -> Answer:
 
 
 def note(loaded: Loaded, answer: Answer, recorder: Recorder) -> None:
-    """Note what a model has answered."""
-    recorder.predicted(loaded.subject, answer.call.batch, answer.call.seconds)
+    """Note what a model has answered, once the answer is written: then it has its ids."""
+    recorder.predicted(loaded.subject, answer.call.batch, answer.call.seconds, answer.call.sealed)
 
 
 def _try(loaded: Loaded, rows: NDArray[Any]) -> Answer | Exception:

@@ -147,7 +147,7 @@ class FastLane:
         try:
             self._service.door.admit(visit)
             asked = self._ask(visit, query, await _read(visit.headers, receive, self._service.limits.max_body_bytes), prediction, parts)
-            return asked.reply(await self._batcher.predict(asked.loaded, asked.rows, asked.timeout_seconds or 0))
+            return await self._batcher.predict(asked.loaded, asked.rows, asked.timeout_seconds or 0, partial(_write, visit, asked))
         except _GoneError:
             raise
         except Exception as error:  # both lanes answer whatever happens
@@ -163,6 +163,12 @@ class FastLane:
 
     def _explain(self, error: Exception, visit: Visit) -> Reply:
         return explain(error, f"POST {visit.path}", self._service.recorder)
+
+
+def _write(visit: Visit, asked: Asked, found: Answer) -> Reply:
+    """In between others of the same batch."""
+    current.set(visit)
+    return asked.reply(found)
 
 
 def _items(query: bytes) -> dict[str, str]:

@@ -37,7 +37,7 @@ async def answered(batcher: Batcher, loaded: Loaded, data: Data, settles: list[S
     """Ask about a row for each, together, and then about another, which shows that the queue goes on."""
     for number, settle in enumerate(settles):
         batcher.submit(loaded, data.test_x[number : number + 1], timeout, settle)
-    assert len((await batcher.predict(loaded, data.test_x[:1], 10)).outputs) == 1
+    assert await batcher.predict(loaded, data.test_x[:1], 10, lambda answer: len(answer.outputs)) == 1
 
 
 def test_all_answers_of_a_batch_are_written_before_the_first_is_sent(loaded: Loaded, recorder: Recorder, digits8: Data) -> None:
