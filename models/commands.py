@@ -35,8 +35,9 @@ def models(arguments: argparse.Namespace) -> None:
         print(json.dumps({"models": rows}, indent=2, ensure_ascii=False))
         return
     for row in rows:
-        versions = " ".join(f"{v}*" if v == row["live"] else str(v) for v in row["versions"])
-        print(f"{row['name']:<24} versions {versions}   (* live)")
+        marks = {row["candidate"]: "?", row["live"]: "*"}
+        versions = " ".join(f"{v}{marks.get(v, '')}" for v in row["versions"])
+        print(f"{row['name']:<24} versions {versions}   (* live{', ? candidate' if row['candidate'] else ''})")
     if not rows:
         print(f"no model in {store.root}; train one with `veleta train`")
 

@@ -40,3 +40,18 @@ def read_file(path: Path = FILE) -> dict[str, Any]:
 def store_root(flag: str | None, environ: Mapping[str, str]) -> Path:
     """The folder of the models, for the commands that need no other setting."""
     return Path(str(find("store", flag, environ, read_file(), STORE)[0]))
+
+
+def state_folder(given: str, store: Path) -> Path:
+    """The folder of what a server counts and remembers."""
+    return Path(given) if given else store / ".veleta"
+
+
+def events_file(given: str, state: Path) -> Path:
+    """The file of the labels."""
+    return Path(given) if given else state / "events.db"
+
+
+def state_root(flag: str | None, store: Path, environ: Mapping[str, str]) -> Path:
+    """The folder of the server's state, for the commands that need no other setting."""
+    return state_folder(str(find("state", flag, environ, read_file(), "")[0]), store)

@@ -99,11 +99,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The data trained on; `sha256` over the bytes of all arrays."""
+    """The data trained on; `sha256` over the bytes of all arrays, `original_sha256` over those without what production labelled, if any."""
 
     name: str
     sha256: str
     rows: dict[str, int]
+    original_sha256: str | None = None
 
 
 @dataclass(frozen=True)

@@ -143,8 +143,15 @@ class Store:
                     _write(home / "live", f"{version}\n")
         return self.open(name, version)
 
+    def propose(self, name: str, version: int) -> None:
+        """Put a version under trial, in place of the one that was."""
+        self.open(name, version)
+        home = self.root / name
+        with self._explained(), _locked(home):
+            _write(home / "candidate", f"{version}\n")
+
     def promote(self, name: str, version: int) -> Published:
-        """Make a version live, after checking every file of it. What was live before is remembered."""
+        """Make a version live, after checking every file of it. What was live before is remembered; the trial of a candidate is over."""
         published = self.open(name, version)
         published.verify()
         home = self.root / name
@@ -154,6 +161,8 @@ class Store:
                 if before is not None:
                     _write(home / "previous", "".join(f"{v}\n" for v in [*self._previous(name), before]))
                 _write(home / "live", f"{version}\n")
+            if self.candidate(name) == version:
+                (home / "candidate").unlink()
         return published
 
     def rollback(self, name: str) -> Published:

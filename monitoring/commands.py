@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from models.commands import add_store
-from models.configuration import find, read_file, store_root
+from models.configuration import state_root, store_root
 from monitoring.accuracy.estimation import Estimate
 from monitoring.accuracy.wilson import Interval
 from monitoring.incidents.files import Incidents
@@ -36,7 +36,8 @@ def configure_incidents(parser: argparse.ArgumentParser) -> None:
 
 
 def incidents(arguments: argparse.Namespace) -> None:
-    kept = Incidents(_state(arguments) / "incidents")
+    store = store_root(arguments.store, os.environ)
+    kept = Incidents(state_root(arguments.state, store, os.environ) / "incidents")
     if arguments.show:
         _show(kept, arguments.show, arguments.json)
     elif arguments.html:
@@ -45,11 +46,6 @@ def incidents(arguments: argparse.Namespace) -> None:
         _mark(kept, arguments.seen)
     else:
         _list(kept, arguments.model, arguments.json)
-
-
-def _state(arguments: argparse.Namespace) -> Path:
-    given = str(find("state", arguments.state, os.environ, read_file(), "")[0])
-    return Path(given) if given else store_root(arguments.store, os.environ) / ".veleta"
 
 
 def _list(kept: Incidents, model: str | None, as_json: bool) -> None:

@@ -25,6 +25,10 @@ def test_models_and_show_as_text_and_as_json(store: Store) -> None:
     data = json.loads(veleta("models", "--store", str(store.root), "--json").stdout)
     assert data["models"][0] == {"name": "digits8", "versions": [1, 2], "live": 1, "candidate": None}
 
+    store.propose("digits8", 2)
+    listed = veleta("models", "--store", str(store.root))
+    assert listed.stdout.split("\n")[0].split(maxsplit=4) == ["digits8", "versions", "1*", "2?", "(* live, ? candidate)"]
+
     assert json.loads(veleta("show", "digits8/2", "--store", str(store.root), "--json").stdout)["version"] == 2
     assert "int8*" in veleta("show", "digits8", "--store", str(store.root)).stdout
 

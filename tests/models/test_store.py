@@ -35,6 +35,21 @@ def test_promote_and_rollback_go_back_the_way_they_came(store: Store, digits8: D
     assert store.live("digits8") == 1
 
 
+def test_a_candidate_is_under_trial_until_it_is_promoted(store: Store) -> None:
+    assert store.candidate("digits8") is None
+    store.propose("digits8", 2)
+    assert (store.candidate("digits8"), store.live("digits8")) == (2, 1)
+    assert (store.root / "digits8/candidate").read_text() == "2\n"
+
+    store.promote("digits8", 1)
+    assert store.candidate("digits8") == 2
+    store.promote("digits8", 2)
+    assert (store.candidate("digits8"), store.live("digits8")) == (None, 2)
+
+    with pytest.raises(StoreError, match="'digits8' has no version 7; it has 1, 2"):
+        store.propose("digits8", 7)
+
+
 def test_promoting_what_is_live_changes_nothing(store: Store) -> None:
     store.promote("digits8", 2)
     store.promote("digits8", 2)

@@ -14,6 +14,7 @@ def result_of(published: Published, store: Store, seconds: float) -> dict[str, A
         "name": manifest.name,
         "version": manifest.version,
         "live": store.live(manifest.name) == manifest.version,
+        "candidate": store.candidate(manifest.name) == manifest.version,
         "folder": str(published.folder),
         "default_variant": manifest.default_variant,
         "seconds": round(seconds, 1),
@@ -45,5 +46,6 @@ def summary_of(published: Published, result: dict[str, Any], *more: str) -> str:
             + ("" if variant.published else f"; not published: {variant.reason}")
         )
     following = f"veleta promote {manifest.name} {manifest.version}" if not result["live"] else "veleta serve"
-    last = f"{'It is live' if result['live'] else 'Another version is live'}; next: {following}"
+    state = "It is live" if result["live"] else "It is the candidate" if result["candidate"] else "Another version is live"
+    last = f"{state}; next: {following}"
     return "\n".join([*lines, "  * served by default", *more, last])
