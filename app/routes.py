@@ -47,8 +47,10 @@ def _predict(prediction: Prediction, **parts: str) -> Response:
     headers = {name.lower(): value for name, value in request.headers.items()}
     asked = prediction.ask(service(), Request(request.path, headers, body(), request.args), parts)
     found = ask(asked.loaded, asked.rows)
-    note(asked.loaded, found, service().recorder)
-    return send(asked.reply(found))
+    try:
+        return send(asked.reply(found))
+    finally:
+        note(asked.loaded, found, service().recorder)
 
 
 for _prediction in PREDICTIONS:

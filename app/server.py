@@ -20,6 +20,7 @@ from app.starting import without_collecting
 from models.errors import StoreError, VeletaError
 from models.store import Published, Store
 from monitoring.counts import secret
+from monitoring.counts.examples import Examples
 from monitoring.counts.label_log import LabelLog
 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  gunicorn's heartbeat files; on a disk they can block a worker
@@ -38,6 +39,8 @@ def serve(settings: Settings) -> None:
             secret.read_or_make(settings.secret_path)
         logs.configure(settings.log_format)
         LabelLog(settings.events_file).close()
+        if settings.examples_megabytes:
+            Examples(settings.state_folder).close()
         endings.hold_in_forks()
         try:
             _Gunicorn(settings, published).run()

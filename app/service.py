@@ -24,6 +24,7 @@ from app.takes import Takes
 from app.unloaded import Unloaded
 from models.store import Store
 from monitoring.counts import secret
+from monitoring.counts.examples import Examples
 from monitoring.counts.label_log import LabelLog
 from monitoring.counts.layout import FEEDBACK_RESULTS, server_layout
 from monitoring.counts.receipt import Seal
@@ -68,6 +69,7 @@ class Service:
     feedback: Feedback
     counts: SharedCounts
     log: LabelLog
+    examples: Examples | None
     shares: Shares
     draining: threading.Event
     closed: threading.Event
@@ -107,6 +109,13 @@ class Service:
         self.recorder.close()
         self.watch.close()
         self.log.close()
+        if self.examples:
+            self.examples.close()
+
+
+def _examples(settings: Settings) -> Examples | None:
+    """The file of inputs that wait for their labels, if there is to be one."""
+    return Examples(settings.state_folder, settings.examples_megabytes * 1e6) if settings.examples_megabytes else None
 
 
 def build(settings: Settings) -> Service:
@@ -116,7 +125,8 @@ def build(settings: Settings) -> Service:
     given = settings.secret.encode()
     seal = Seal(secret.check(given, "VELETA_SECRET") if given else secret.read_or_make(settings.secret_path))
     log, subjects = LabelLog(settings.events_file), Subjects(store)
-    recorder = Recorder(folder, ROUTES, settings.capture_rows, settings.watch_limit)
+    examples = _examples(settings)
+    recorder = Recorder(folder, ROUTES, settings.capture_rows, settings.watch_limit, examples)
     calls = Calls(settings.hang_seconds)
     served = Served(
         store,
@@ -135,12 +145,13 @@ def build(settings: Settings) -> Service:
         calls,
         served,
         recorder,
-        Watch(folder, subjects, log, Promise(settings.days_between_false_alarms, settings.tick_seconds), keep_seconds),
+        Watch(folder, subjects, log, Promise(settings.days_between_false_alarms, settings.tick_seconds), keep_seconds, examples),
         Incidents(folder / "incidents"),
         seal,
         Feedback(seal, subjects, log, keep_seconds, settings.max_rows),
         server_counts(folder / "counts", server_layout(ROUTES)),
         log,
+        examples,
         Shares(folder, recorder.slot),
         threading.Event(),
         threading.Event(),

@@ -41,6 +41,9 @@ class Settings:
     days_between_false_alarms: float = _setting(30.0, "drift alarms: at most one false one in so many days, in the mean", 0.001, 36500)
     capture_rows: int = _setting(0, "inputs that each worker keeps on disk, its last ones, for incidents to show; 0: none", 0, 100_000)
     watch_limit: float = _setting(500.0, "rows per second of each model that a worker watches in the long run; 0: all", 0, 1e9)
+    examples_megabytes: float = _setting(
+        256.0, "room on disk for inputs that wait for labels, for `veleta refresh` to learn from; 0: none is kept", 0, 1e9
+    )
     label_days: float = _setting(30.0, "days after which a label for a prediction is too late", 0.0001, 3650)
     reload_seconds: float = _setting(1.0, "time between two looks for a new live version", 0.05, 3600)
     grace_seconds: int = _setting(30, "time to finish accepted requests on a stop", 1, 3600)
@@ -67,11 +70,11 @@ class Settings:
 
     @property
     def state_folder(self) -> Path:
-        return Path(self.state) if self.state else Path(self.store) / ".veleta"
+        return configuration.state_folder(self.state, self.store_folder)
 
     @property
     def events_file(self) -> Path:
-        return Path(self.events) if self.events else self.state_folder / "events.db"
+        return configuration.events_file(self.events, self.state_folder)
 
     @property
     def secret_path(self) -> Path:

@@ -24,6 +24,7 @@ from models.errors import VeletaError
 from models.manifest import VARIANTS
 from models.store import Store
 from monitoring.arrays import Arrays, FloatArray
+from monitoring.counts.examples import Examples, ExamplesError
 from monitoring.counts.label_log import LabelLog, LogError
 from monitoring.counts.shared_counts import SharedCounts, counted_keys, subject_counts
 from monitoring.drift.alarm import Promise
@@ -111,8 +112,17 @@ class Subjects:
 class Watch:
     """Looks at what is counted under `folder`, and as the leader ticks every `tick_seconds`."""
 
-    def __init__(self, folder: Path, subjects: Subjects, log: LabelLog, promise: Promise, retention_seconds: float) -> None:
-        self._folder, self._subjects, self._labels = folder, subjects, log
+    def __init__(
+        self,
+        folder: Path,
+        subjects: Subjects,
+        log: LabelLog,
+        promise: Promise,
+        retention_seconds: float,
+        examples: Examples | None = None,
+    ) -> None:
+        self._folder, self._subjects, self._labels, self._examples = folder, subjects, log, examples
+        self._labelled_to = 0
         self._promise, self._retention_seconds = promise, retention_seconds
         self._incidents = Incidents(folder / "incidents", folder / "captured")
         self._counts: dict[str, SharedCounts] = {}
@@ -154,6 +164,8 @@ class Watch:
             self._keep(Memory(seq, kept))
         self._report(kept, look)
         os.utime(self._folder / "leader")
+        if self._examples:
+            self._label(self._examples, before.seq, oldest, now)
         self._labels.forget(oldest, seq)
 
     def last_tick(self) -> float | None:
@@ -162,6 +174,18 @@ class Watch:
             return (self._folder / "leader").stat().st_mtime
         except FileNotFoundError:
             return None
+
+    def _label(self, examples: Examples, seq: int, oldest: float, now: float) -> None:
+        """Labels go to the inputs that wait for them. Those since the tick before the last one once more: a quick label may come before
+        its input is kept.
+        """
+        try:
+            tail = self._labels.since(self._labelled_to)
+            examples.label(tail.marked)
+            self._labelled_to = min(seq, tail.seq)
+            examples.forget(oldest, now)
+        except ExamplesError as error:
+            _log.error("%s", error)
 
     def _weigh(self, subject: Subject, track: Track, now: float) -> Track:
         """With the evidence of this tick."""

@@ -68,7 +68,7 @@ class ClassForm:
         """That of the only row, without what is made for all rows of a call at once: it would take half as long again."""
         row = call.batch.outputs[0]
         number = row.argmax().item()
-        (receipt,) = self._sealed([number], [row.item(number)], seal, now)
+        (receipt,) = self._sealed(call, 0, [number], [row.item(number)], seal, now)
         prediction = self._said(receipt, number, row)
         if outlier := call.outlier:
             prediction["outlier"] = outlier[0]
@@ -82,9 +82,12 @@ class ClassForm:
         return {"id": receipt, "label": self._classes[number], "class": number, "confidence": row[number], "probabilities": row}
 
     def _receipts(self, answer: Answer, seal: Seal, now: float) -> list[str]:
-        return self._sealed(answer.chosen, answer.largest, seal, now)
+        return self._sealed(answer.call, answer.start, answer.chosen, answer.largest, seal, now)
 
-    def _sealed(self, chosen: list[int], largest: list[float], seal: Seal, now: float) -> list[str]:
+    def _sealed(self, call: Called, start: int, chosen: list[int], largest: list[float], seal: Seal, now: float) -> list[str]:
+        """The ids of some rows of a call, from `start`."""
         if not all(map(math.isfinite, largest)):
             raise not_a_number(self.subject)
-        return seal.close(self.subject.fingerprint, now, chosen, largest)
+        ids = seal.close(self.subject.fingerprint, now, chosen, largest)
+        call.sealed.append((start, ids))
+        return ids

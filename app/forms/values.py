@@ -68,7 +68,9 @@ class ValueForm:
         values = answer.outputs[:, 0].tolist()
         if not all(map(math.isfinite, values)):
             raise not_a_number(self.subject)
-        return seal.close_values(self.subject.fingerprint, now, values)
+        ids = seal.close_values(self.subject.fingerprint, now, values)
+        answer.call.sealed.append((answer.start, ids))
+        return ids
 
     def _ends(self, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         half = np.float32(self._half_width or 0.0)

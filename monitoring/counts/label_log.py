@@ -47,10 +47,11 @@ class LogError(VeletaError):
 
 @dataclass(frozen=True)
 class Tail:
-    """Labels after a place in the log, by subject, and the place they reach to."""
+    """Labels after a place in the log, by subject, and the place they reach to; `marked`: each by the mark of its receipt."""
 
     seq: int
     labels: dict[bytes, Labels]
+    marked: tuple[tuple[bytes, float], ...]
 
     def of(self, key: str) -> Labels:
         """The labels of a subject."""
@@ -86,16 +87,17 @@ class LabelLog:
         with self._lock:
             try:
                 rows = self._database.execute(
-                    "SELECT seq, subject, predicted, actual, predicted_at, labelled_at, confidence FROM labels"
+                    "SELECT seq, mark, subject, predicted, actual, predicted_at, labelled_at, confidence FROM labels"
                     " WHERE seq > ? ORDER BY seq LIMIT ?",
                     (seq, _MOST_ROWS),
                 ).fetchall()
             except sqlite3.Error as error:
                 raise self._failure(error) from error
         by_subject: dict[bytes, list[tuple[float, ...]]] = {}
-        for _, subject, *row in rows:
+        for _, _, subject, *row in rows:
             by_subject.setdefault(subject, []).append(tuple(row))
-        return Tail(rows[-1][0] if rows else seq, {subject: _labels(found) for subject, found in by_subject.items()})
+        labels = {subject: _labels(found) for subject, found in by_subject.items()}
+        return Tail(rows[-1][0] if rows else seq, labels, tuple((mark, actual) for _, mark, _, _, actual, *_ in rows))
 
     def forget(self, predicted_before: float, seq: int) -> None:
         """Drop labels of predictions too old to be labelled again, as far as they have been added up (to `seq`)."""

@@ -40,12 +40,12 @@ _FAILED = {
 _REMEDIES: dict[Cause, str] = {
     "broken client": "Compare what is sent with what the model takes: type, shape, range, order of axes. Find what changed in the client at"
     " that time. The model needs no retraining.",
-    "label shift": "Check whether the new mix is real. If it is to stay, retrain with the classes in these shares; the accuracy expected"
-    " now says how urgent that is.",
+    "label shift": "Check whether the new mix is real. If it is to stay, label some of the latest predictions, and `veleta refresh` learns"
+    " from them; the accuracy expected now says how urgent that is.",
     "input shift": "Compare inputs from before and after, and what produces them: device, light, format, a new source. Label some of the"
-    " new ones to know the accuracy; if they are to stay, retrain with them.",
+    " new ones to know the accuracy; if they are to stay, `veleta refresh` learns from what was labelled.",
     "concept change": "Check the source of the labels first, since a wrong one looks the same. If they are right, the same inputs mean"
-    " something else now: retrain with labels from after the change.",
+    " something else now: `veleta refresh --since` learns from what was labelled after the change.",
     "unknown": "Label some of the latest predictions: only labels can tell whether these answers are right.",
 }
 

@@ -87,6 +87,15 @@ class Column:
         number = np.where(ones.sum(axis=1) == 1, ones @ np.arange(len(self.categories)), len(self.categories))
         return np.where(absent, np.nan, number)
 
+    def decode(self, places: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """The values (n,) that were encoded, (n, places), and which of them are categories that training did not know."""
+        signal = self.signal(places)
+        if self.categories is None:
+            return signal, np.zeros(len(signal), np.bool_)
+        named = np.append(self.categories, "")
+        number = np.where(np.isnan(signal), len(self.categories), signal).astype(np.int64)
+        return named[number], ~np.isnan(signal) & (number == len(self.categories))
+
     def read(self, values: list[Any]) -> NDArray[Any]:
         """Values of JSON as the values of this column. Raises ValueError for another type."""
         read = self._number if self.categories is None else self._text

@@ -85,6 +85,14 @@ class Columns:
         """The rows as a network takes them, (n, width)."""
         return np.hstack([column.encode(table[column.name]) for column in self.all])
 
+    def decode(self, encoded: NDArray[Any]) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
+        """The table that rows (n, width) are of, and which rows (n,) have a category in it that training did not know, "" here as well."""
+        values, unknown = {}, np.zeros(len(encoded), np.bool_)
+        for column, start, end in zip(self.all, self._starts, self._starts[1:], strict=False):
+            values[column.name], of_column = column.decode(encoded[:, start:end])
+            unknown |= of_column
+        return values, unknown
+
     def signals(self, encoded: NDArray[Any]) -> dict[str, FloatArray]:
         """The values of each watched column as numbers (n,), out of rows (n, width); NaN is missing."""
         watched = zip(self.all[:MOST], self._starts[:MOST], self._starts[1:], strict=False)

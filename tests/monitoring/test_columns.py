@@ -22,6 +22,22 @@ WORDS = st.sampled_from(["", "a", "b", "ba", "c"])
 NUMBERS = st.floats(-1e9, 1e9) | st.sampled_from([0.0, 1.0, 2.0]) | st.just(math.nan)
 
 
+@given(st.lists(WORDS, min_size=1, max_size=20), st.lists(st.tuples(WORDS, NUMBERS), min_size=1, max_size=20), st.booleans())
+def test_a_table_comes_out_of_encoded_rows_again(training: list[str], rows: list[tuple[str, float]], marked: bool) -> None:
+    numbers = np.linspace(-5.0, 5.0, len(training))
+    columns = Columns.of(
+        {"kind": np.array(training), "size": np.where(np.arange(len(training)) == 0, np.nan, numbers) if marked else numbers}
+    )
+    words, values = np.array([word for word, _ in rows]), np.array([value for _, value in rows])
+
+    found, unknown = columns.decode(columns.encode({"kind": words, "size": values}))
+
+    known = np.isin(words, [word for word in training if word])
+    assert np.array_equal(unknown, ~known & (words != ""))
+    assert found["kind"].tolist() == np.where(known, words, "").tolist()
+    assert np.allclose(found["size"], values.astype(np.float32), rtol=1e-6, atol=1e-6, equal_nan=True)
+
+
 @given(st.lists(WORDS, min_size=1, max_size=20), st.lists(WORDS, min_size=1, max_size=40))
 def test_categories_by_plain_loops(training: list[str], values: list[str]) -> None:
     columns = Columns.of({"kind": np.array(training)})
