@@ -18,17 +18,20 @@ from training.errors import TrainingError
 from training.extra import need_the_extra
 from training.importing.command import configure_import, import_
 from training.publishing.told import result_of, summary_of
+from training.refreshing.command import configure_refresh, refresh
 from training.runs.command import configure_runs, runs
 from training.search.command import configure_search, search
 
 __all__ = [
     "configure_diagnose",
     "configure_import",
+    "configure_refresh",
     "configure_runs",
     "configure_search",
     "configure_train",
     "diagnose",
     "import_",
+    "refresh",
     "runs",
     "search",
     "train",

@@ -73,7 +73,7 @@ def diagnose(arguments: argparse.Namespace) -> None:
     split = dataset.split(recipe.seed, recipe.max_rows)
     for sentence in sentences(dataset, split):
         progress.say(sentence)
-    data = Dataset(dataset.name, dataset.sha256, split.rows())
+    data = dataset.described(split)
 
     def repairer(words: str, rounds: int) -> Repairer:
         noted = _Noted(Record.of(store.root), dataset.name, source, data, split.problem.classes, words)

@@ -7,6 +7,7 @@ TrainingError         in the tree of models.errors.VeletaError
 ├── ExportError       a network that cannot be written as ONNX, or whose ONNX file answers otherwise than Keras
 ├── NetworkError      a network of others that cannot be read, or does not fit its reference rows
 ├── RunError          no such run, or a record that cannot be read or written
+├── RefreshError      a version that cannot be trained again, or nothing to train it with
 ├── SearchError       a space or a study that cannot be searched
 └── PrunedError       an attempt that was given up because it promised nothing: no failure of the whole
 """
@@ -40,6 +41,10 @@ class NetworkError(TrainingError):
 
 class RunError(TrainingError):
     """The record has no such run, or cannot be read or written."""
+
+
+class RefreshError(TrainingError):
+    """The version cannot be trained again, or nothing was labelled."""
 
 
 class SearchError(TrainingError):

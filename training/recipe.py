@@ -117,6 +117,12 @@ def read_recipe(path: Path | None = None, settings: Iterable[str] = ()) -> Sourc
     return Source(_check(values), (path or FOUNDING).name, reasons)
 
 
+def recorded_recipe(values: Mapping[str, Any], reasons: Mapping[str, str]) -> Source:
+    """The recipe that a manifest tells of, where its `name` is the file's. Raises RecipeError if it is not one of today."""
+    own = {key: copy.deepcopy(value) for key, value in values.items() if key != "name"}
+    return Source(_check(own), str(values.get("name", "")), dict(reasons))
+
+
 def default_recipe(data: str, kind: str = "image", task: str = "classification") -> Path:
     """The recipe if none is given: that of the data set, or of its kind of input and task; the founding one for images."""
     return next((path for path in _RECIPES.glob("*.toml") if path.stem == data), _OF_KIND.get((kind, task), FOUNDING))

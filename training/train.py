@@ -7,11 +7,11 @@ leaves nothing there.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from models.manifest import Dataset
 from models.store import Published, Store
 from training.compression.variants import shrink, write_variants
 from training.data.parts import DataSet, Divided, Problem, Split
@@ -34,7 +34,7 @@ from training.recipe import Recipe, Source
 from training.runs.folds import FoldRuns
 from training.runs.outcome import published_result
 from training.runs.record import Record
-from training.runs.run import Plan
+from training.runs.run import Kind, Plan
 from training.runs.running import Running
 
 
@@ -46,6 +46,17 @@ class Trained:
     folds: CrossValidation | None
 
 
+@dataclass(frozen=True)
+class Purpose:
+    """What a training is for: what the record calls it, what it changes, in words, and what is done with the version; that gives what else
+    is worth a line of the record.
+    """
+
+    kind: Kind = "train"
+    change: str = ""
+    then: Callable[[Published], Mapping[str, Any]] = lambda _: {}
+
+
 def train(
     source: Source,
     dataset: DataSet,
@@ -55,6 +66,7 @@ def train(
     find: Collection[str] = (),
     folds: int = 0,
     devices: int = 0,
+    purpose: Purpose = Purpose(),
 ) -> Trained:
     """Train the recipe on a data set and publish the result as the next version of `name`; the record tells of it, whatever comes of it.
 
@@ -71,13 +83,14 @@ def train(
     # What the data can tell of the recipe
     source = found(source, find, with_base(source.recipe, store), split.problem, split, progress)
     recipe = with_base(source.recipe, store)
-    record, data = Record.of(store.root), Dataset(dataset.name, dataset.sha256, split.rows())
-    plan = Plan("train", name, source.name, source.recipe.to_dict(), source.reasons, data)
+    record, data = Record.of(store.root), dataset.described(split)
+    recorded = source.recipe.to_dict(), source.reasons
+    plan = Plan(purpose.kind, name, source.name, *recorded, data, change=purpose.change, asked=dataset.asked)
     with record.start(plan) as run:
         # How much of a score is luck
         validated = cross_validate(recipe, dataset, folds, progress, FoldRuns(record, plan, run.id)) if folds else None
 
-        published = _train(source, recipe, dataset, split, name, store, progress.heard_by(run), run, validated, devices)
+        published = _train(source, recipe, dataset, split, name, store, progress.heard_by(run), run, validated, devices, purpose)
     progress.say(f"recorded as run {run.id}")
     return Trained(published, validated)
 
@@ -93,6 +106,7 @@ def _train(
     run: Running,
     validated: CrossValidation | None,
     devices: int,
+    purpose: Purpose,
 ) -> Published:
     """From the network to the shelf; `run` is told of it."""
     problem = split.problem
@@ -118,7 +132,7 @@ def _train(
         published, scores = publish(made, work, name, store, source, dataset, split, story, findings, progress)
         validation = evaluate(made.paths["fp32"], split.validation, len(problem.classes))
         facts = {"cross_validation": str(validated)} if validated else {}
-        run.finish(published_result(published.manifest, "fp32", validation, scores["fp32"], split, **facts))
+        run.finish(published_result(published.manifest, "fp32", validation, scores["fp32"], split, **facts, **purpose.then(published)))
         return published
 
 

@@ -19,6 +19,7 @@ from veleta import __version__
 COMMANDS = {
     "train": ("training", "train a model and publish it"),
     "import": ("training", "bring a network that was trained elsewhere, shrink it and publish it"),
+    "refresh": ("training", "train a model again, with what production has labelled, and put it under trial"),
     "search": ("training", "search for a better recipe, by grid or Bayesian, alone or with other processes"),
     "runs": ("training", "list and compare the trainings: what was tried, how, what came of it"),
     "diagnose": ("training", "train, name what is wrong, apply the remedy, keep it only if it is proved better"),

@@ -33,9 +33,13 @@ class Frame:
         words, columns = [], []
         for values in table.values():
             known = None if values.dtype.kind == "f" else np.unique(values[values != ""])
-            columns.append(values + 0.0 if known is None else np.where(values == "", np.nan, np.searchsorted(known, values)))
+            columns.append(_places(values, known))
             words.append(known)
         return cls(tuple(table), tuple(words)), np.column_stack(columns)
+
+    def rows(self, table: Table) -> NDArray[np.float64]:
+        """A table as rows (n, columns), with the words of this frame; what is none of them is missing."""
+        return np.column_stack([_places(table[name], words) for name, words in zip(self.names, self.words, strict=True)])
 
     def table(self, x: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Rows (n, columns) as a table again."""
@@ -45,6 +49,13 @@ class Frame:
         """What tells this frame from others, to be hashed."""
         words = [None if known is None else known.tolist() for known in self.words]
         return repr((self.names, words)).encode()
+
+
+def _places(values: NDArray[Any], known: NDArray[Any] | None) -> NDArray[Any]:
+    if known is None:
+        return values + 0.0
+    there = np.isin(values, known)
+    return np.where(there, np.searchsorted(known, values), np.nan)
 
 
 def _words(values: NDArray[Any], known: NDArray[Any] | None) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.manifest import Dataset
 from monitoring.arrays import IntArray
 from monitoring.signals.columns import Columns
 from training.data.frame import Frame
@@ -33,7 +34,8 @@ class DataSet:
     """A data set. `test` is its official test part, or None where there is none; `classes` are empty for a regression.
 
     The rows of a table are still those of its `frame`, (n, columns): only a split knows which of them may say what a category is.
-    `notes` are sentences about what was left out in reading it; `pixels` is the range in which its source has them.
+    `notes` are sentences about what was left out in reading it; `pixels` is the range in which its source has them; `asked` is what
+    `training.data.sources.load` was asked for.
     """
 
     name: str
@@ -45,6 +47,12 @@ class DataSet:
     frame: Frame | None = None
     notes: tuple[str, ...] = ()
     pixels: str = WHOLE
+    asked: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def original_sha256(self) -> str | None:
+        """That of the data set that this one has grown out of, if it has."""
+        return None
 
     @property
     def task(self) -> Task:
@@ -71,10 +79,18 @@ class DataSet:
         Copies of a training row do not stay in the validation or test part; they go to the training part (`training.data.twins`).
         Raises DataError if a part has fewer rows than there are classes, or none of one of them.
         """
+        split, notes = self.parted(seed, max_rows)
+        return dataclasses.replace(self._checked(split), notes=notes)
+
+    def parted(self, seed: int, max_rows: int = 0) -> tuple[Split, tuple[str, ...]]:
+        """The parts of that split before anything is learnt of them, and what was done, in words."""
         rest, test, from_test = self._test_apart(seed, max_rows)
         train, validation, from_validation = self._validation_apart(rest, seed)
-        notes = _moved(from_validation, from_test)
-        return dataclasses.replace(self._checked(Split(train, validation, test)), notes=notes)
+        return Split(train, validation, test), _moved(from_validation, from_test)
+
+    def described(self, split: Split) -> Dataset:
+        """As a manifest and the record tell of it."""
+        return Dataset(self.name, self.sha256, split.rows(), self.original_sha256)
 
     def folds(self, count: int, seed: int, max_rows: int = 0) -> list[Divided]:
         """The rows of the training and validation parts of that split in stratified folds. Each in turn is the `test` part of a

@@ -5,6 +5,7 @@ load("digits").split(seed=0).test.x      the 1,000 images that no training with 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,11 @@ _FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Sh
 def load(data: str, wanted: Wanted | None = None) -> DataSet:
     """The data set of that name, or in that folder or file. Raises DataError."""
     wanted = wanted or Wanted()
+    where = data if data in NAMES else str(Path(data).resolve())
+    return dataclasses.replace(_load(data, wanted), asked={"data": where, **wanted.said()})
+
+
+def _load(data: str, wanted: Wanted) -> DataSet:
     if data in NAMES:
         return _plain(NAMES[data](), wanted)
     path = Path(data)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 from training.data.rows import Kind, Task
 
@@ -24,6 +25,10 @@ class Wanted:
     def of(cls, arguments: argparse.Namespace) -> Wanted:
         """As the options of `add_data` or `add_looks` say."""
         return cls(getattr(arguments, "target", None), arguments.task, arguments.kind)
+
+    def said(self) -> dict[str, Any]:
+        """What is not None, as JSON has it."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.manifest import VARIANTS, Dataset
+from models.manifest import VARIANTS
 from models.store import Published, Store
 from training.compression.quantize import quantize
 from training.compression.variants import shrink, write_variants
@@ -43,8 +43,8 @@ def bring(
     for sentence in sentences(dataset, split):
         progress.say(sentence)
     source = source.found(f"as it was brought: {_digests(files)}", base=" ".join(file.name for file in files), epochs=0, layers=())
-    record, data = Record.of(store.root), Dataset(dataset.name, dataset.sha256, split.rows())
-    plan = Plan("import", name, source.name, source.recipe.to_dict(), source.reasons, data)
+    record, data = Record.of(store.root), dataset.described(split)
+    plan = Plan("import", name, source.name, source.recipe.to_dict(), source.reasons, data, asked=dataset.asked)
     with record.start(plan) as run, tempfile.TemporaryDirectory(prefix="veleta-import-") as folder:
         work, heard = Path(folder), progress.heard_by(run)
         fitted = _from_onnx if _is_onnx(files) else _from_keras

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, cast
 
-from models.manifest import FORMAT, Dataset, Manifest, Training, Variant, digest
+from models.manifest import FORMAT, Manifest, Training, Variant, digest
 from training.compression.gate import choose_default, reason_against, reason_if_whole
 from training.compression.latency import measure_latency
 from training.data.parts import DataSet, Problem, Split
@@ -60,7 +60,7 @@ def describe(
     training = Training(
         recipe={"name": source.name} | source.recipe.to_dict(),
         seed=source.recipe.seed,
-        dataset=Dataset(dataset.name, dataset.sha256, split.rows()),
+        dataset=dataset.described(split),
         git_commit=git_commit(),
         packages=package_versions(),
         parent_version=parent,

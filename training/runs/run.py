@@ -10,7 +10,7 @@ from training.diagnosis.facts import GRADIENT
 from training.runs.answers import Answers
 
 FORMAT = 1
-Kind = Literal["train", "import", "search", "trial", "fold", "remedy"]
+Kind = Literal["train", "import", "refresh", "search", "trial", "fold", "remedy"]
 State = Literal["running", "done", "pruned", "failed", "interrupted"]
 #: A figure by epoch; None where it was not measured or is not a number.
 Curve = tuple[float | None, ...]
@@ -70,7 +70,9 @@ class Result:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is tried: everything about a run that is known before it starts. `change` says in words how it differs from `parent`."""
+    """What is tried: everything about a run that is known before it starts. `change` says in words how it differs from `parent`;
+    `asked` is where its data was asked for.
+    """
 
     kind: Kind
     name: str
@@ -80,6 +82,7 @@ class Plan:
     dataset: Dataset
     parent: int | None = None
     change: str = ""
+    asked: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from typing import Any
 
 import optuna
 
-from models.manifest import Dataset
 from training.data.parts import DataSet
 from training.data.told import sentences
 from training.fitting.progress import Progress
@@ -53,7 +52,7 @@ def search_for(asked: Asked, dataset: DataSet, store: Path, as_json: bool) -> st
     direction = "minimize" if problem.task == "regression" else "maximize"
     setup = Setup(asked.study, asked.storage, asked.method, asked.pruner, asked.seed, direction, source.recipe.epochs)
     study = open_study(setup, asked.space, _about(asked, dataset))
-    data = Dataset(dataset.name, dataset.sha256, split.rows())
+    data = dataset.described(split)
     before = ended(study)
     change = f"{'goes on with' if before else 'begins'} {asked.study}: {asked.method} over {', '.join(one.key for one in asked.space)}"
     record = Record.of(store)
