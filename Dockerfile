@@ -12,7 +12,7 @@ COPY models/*.py models/
 COPY monitoring monitoring
 COPY training training
 COPY veleta veleta
-RUN /opt/veleta/bin/pip install --no-cache-dir --constraint constraints.txt .
+RUN /opt/veleta/bin/pip install --no-cache-dir --constraint constraints.txt '.[postgresql]'
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --no-create-home veleta \

@@ -15,13 +15,12 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
 from app import endings, keys, logs, tls, tracing
+from app.events import open_log, signing_secret
 from app.settings import Settings
 from app.starting import without_collecting
 from models.errors import StoreError, VeletaError
 from models.store import Published, Store
-from monitoring.counts import secret
 from monitoring.counts.examples import Examples
-from monitoring.counts.label_log import LabelLog
 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  gunicorn's heartbeat files; on a disk they can block a worker
 
@@ -35,10 +34,10 @@ def serve(settings: Settings) -> None:
     _check_port(settings)
     _check_options(settings)
     with _only_server(settings):
-        if not settings.secret:
-            secret.read_or_make(settings.secret_path)
+        log = open_log(settings)
+        signing_secret(settings, log)
+        log.close()
         logs.configure(settings.log_format)
-        LabelLog(settings.events_file).close()
         if settings.examples_megabytes:
             Examples(settings.state_folder).close()
         endings.hold_in_forks()

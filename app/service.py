@@ -16,6 +16,7 @@ from app.accepting import Shares
 from app.decoding import Limits, decode
 from app.door import Door
 from app.errors import BadInput
+from app.events import open_log, signing_secret
 from app.feedback import Feedback
 from app.hanging import Calls
 from app.served import Loaded, Served
@@ -23,7 +24,6 @@ from app.settings import Settings
 from app.takes import Takes
 from app.unloaded import Unloaded
 from models.store import Store
-from monitoring.counts import secret
 from monitoring.counts.examples import Examples
 from monitoring.counts.label_log import LabelLog
 from monitoring.counts.layout import FEEDBACK_RESULTS, server_layout
@@ -122,9 +122,8 @@ def build(settings: Settings) -> Service:
     """Wire a worker's service: what is served, what is noted, what is watched."""
     store, folder = Store(settings.store_folder), settings.state_folder
     keep_seconds = settings.label_days * 86400
-    given = settings.secret.encode()
-    seal = Seal(secret.check(given, "VELETA_SECRET") if given else secret.read_or_make(settings.secret_path))
-    log, subjects = LabelLog(settings.events_file), Subjects(store)
+    log, subjects = open_log(settings), Subjects(store)
+    seal = Seal(signing_secret(settings, log))
     examples = _examples(settings)
     recorder = Recorder(folder, ROUTES, settings.capture_rows, settings.watch_limit, examples)
     calls = Calls(settings.hang_seconds)

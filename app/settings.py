@@ -33,7 +33,9 @@ class Settings:
     model: str = _setting("", "the model of /predict; empty: the one published first")
     variant: str = _setting("", "the variant to serve; empty: each model's default")
     state: str = _setting("", "the folder of counts and windows; empty: .veleta in the store")
-    events: str = _setting("", "the file of the event store (SQLite); empty: events.db in the state folder")
+    events: str = _setting(
+        "", "the event store: a SQLite file, or postgresql://… for several machines; empty: events.db in the state folder"
+    )
     secret_file: str = _setting("", "the file of the secret that signs ids; empty: made and kept beside the event store")
     secret: str = _setting("", "the secret itself; by environment only")
     admin_token: str = _setting("", "the token that may load and unload models; by environment or file only; empty: nobody may")
@@ -73,12 +75,15 @@ class Settings:
         return configuration.state_folder(self.state, self.store_folder)
 
     @property
-    def events_file(self) -> Path:
-        return configuration.events_file(self.events, self.state_folder)
+    def events_place(self) -> str | Path:
+        return configuration.events_place(self.events, self.state_folder)
 
     @property
-    def secret_path(self) -> Path:
-        return Path(self.secret_file) if self.secret_file else self.events_file.with_name("secret")
+    def secret_path(self) -> Path | None:
+        """None: it is in the event store."""
+        if self.secret_file:
+            return Path(self.secret_file)
+        return self.events_place.with_name("secret") if isinstance(self.events_place, Path) else None
 
     @property
     def worker_count(self) -> int:

@@ -47,8 +47,10 @@ def state_folder(given: str, store: Path) -> Path:
     return Path(given) if given else store / ".veleta"
 
 
-def events_file(given: str, state: Path) -> Path:
-    """The file of the labels."""
+def events_place(given: str, state: Path) -> str | Path:
+    """The file of the labels, or the URL of the database that has them."""
+    if given.startswith(("postgresql://", "postgres://")):
+        return given
     return Path(given) if given else state / "events.db"
 
 

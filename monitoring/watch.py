@@ -13,6 +13,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -25,7 +26,7 @@ from models.manifest import VARIANTS
 from models.store import Store
 from monitoring.arrays import Arrays, FloatArray
 from monitoring.counts.examples import Examples, ExamplesError
-from monitoring.counts.label_log import LabelLog, LogError
+from monitoring.counts.label_log import LabelLog, LogError, Tail
 from monitoring.counts.shared_counts import SharedCounts, counted_keys, subject_counts
 from monitoring.drift.alarm import Promise
 from monitoring.incidents.files import Incidents
@@ -122,7 +123,7 @@ class Watch:
         examples: Examples | None = None,
     ) -> None:
         self._folder, self._subjects, self._labels, self._examples = folder, subjects, log, examples
-        self._labelled_to = 0
+        self._labelled = 0, 0  # how far the log was read in the tick before the last one, and in the last
         self._promise, self._retention_seconds = promise, retention_seconds
         self._incidents = Incidents(folder / "incidents", folder / "captured")
         self._counts: dict[str, SharedCounts] = {}
@@ -143,9 +144,14 @@ class Watch:
             self._leading.close()
 
     def look(self, now: float) -> Look:
-        """Everything at `now`, labels and counts of this moment included."""
+        """Everything at `now`, counts of this moment included, and labels if their store is here. Of one that is elsewhere those of the
+        last tick: who looks does not wait for it, and sees no fewer labels while it is away.
+        """
+        return self._look(now, self._labels.since if self._labels.is_here else _nothing_since)
+
+    def _look(self, now: float, labels_since: Callable[[int], Tail]) -> Look:
         memory = self._fitting(self._remember())
-        tail = self._labels.since(memory.seq)
+        tail = labels_since(memory.seq)
         tracks = {}
         for key in sorted({*counted_keys(self._folder / "counts"), *memory.tracks}):
             if subject := self._subjects.get(key):
@@ -153,9 +159,17 @@ class Watch:
                 tracks[key] = subject, track.advance(subject, now, self._total(subject), tail.of(key))
         return Look(now, tracks, Memory(tail.seq, {key: track for key, (_, track) in tracks.items()}), self._promise)
 
+    def _labels_since(self, seq: int) -> Tail:
+        """None as long as their store is away: what does not depend on them is kept all the same."""
+        try:
+            return self._labels.since(seq)
+        except LogError as error:
+            _log.error("labels are not added up until this is mended: %s", error)
+            return _nothing_since(seq)
+
     def tick(self, now: float) -> None:
         """Keep what there is to see now."""
-        before, look = self._remember(), self.look(now)
+        before, look = self._remember(), self._look(now, self._labels_since)
         seq, oldest = look.memory.seq, now - self._retention_seconds
         kept = {key: self._weigh(subject, track, now) for key, (subject, track) in look.subjects.items() if track.moved_at >= oldest}
         if seq != before.seq or {key: _state(track) for key, track in kept.items()} != {
@@ -165,7 +179,7 @@ class Watch:
         self._report(kept, look)
         os.utime(self._folder / "leader")
         if self._examples:
-            self._label(self._examples, before.seq, oldest, now)
+            self._label(self._examples, oldest, now)
         self._labels.forget(oldest, seq)
 
     def last_tick(self) -> float | None:
@@ -175,14 +189,14 @@ class Watch:
         except FileNotFoundError:
             return None
 
-    def _label(self, examples: Examples, seq: int, oldest: float, now: float) -> None:
+    def _label(self, examples: Examples, oldest: float, now: float) -> None:
         """Labels go to the inputs that wait for them. Those since the tick before the last one once more: a quick label may come before
         its input is kept.
         """
         try:
-            tail = self._labels.since(self._labelled_to)
-            examples.label(tail.marked)
-            self._labelled_to = min(seq, tail.seq)
+            marked = self._labels.marked_since(self._labelled[0])
+            examples.label(marked.labels)
+            self._labelled = self._labelled[1], marked.seq
             examples.forget(oldest, now)
         except ExamplesError as error:
             _log.error("%s", error)
@@ -255,6 +269,10 @@ class Watch:
             _log.error("%s cannot be read and is begun anew from the counts and the label log: %s", path, error)
             return Memory()
         return self._read[1]
+
+
+def _nothing_since(seq: int) -> Tail:
+    return Tail(seq, {})
 
 
 def _state(track: Track) -> tuple[float, str]:

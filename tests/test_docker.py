@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -48,7 +49,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, source)
     subprocess.run([interpreter(), "-m", "venv", target], check=True)
     (install,) = re.findall(r"^RUN /opt/veleta/bin/pip (install .*)$", DOCKERFILE, re.MULTILINE)
-    subprocess.run([target / "bin/pip", *install.split(), "--quiet", "--disable-pip-version-check"], cwd=source, check=True)
+    subprocess.run([target / "bin/pip", *shlex.split(install), "--quiet", "--disable-pip-version-check"], cwd=source, check=True)
     return target
 
 
@@ -61,9 +62,9 @@ def test_the_image_has_no_tensorflow_and_is_small(installed: Path) -> None:
 
 
 @compiled(interpreter())
-def test_the_image_has_what_is_written_in_c(installed: Path) -> None:
+def test_the_image_has_what_is_written_in_c_and_the_driver(installed: Path) -> None:
     ran = subprocess.run(
-        [installed / "bin/python", "-c", "import app.octets, monitoring.signals.distance"],
+        [installed / "bin/python", "-c", "import app.octets, monitoring.signals.distance, psycopg"],
         cwd="/",
         capture_output=True,
         text=True,

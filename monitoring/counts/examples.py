@@ -113,10 +113,10 @@ class Examples:
 
     def label_from(self, log: LabelLog) -> None:
         """All labels of the log, also those that no tick has seen yet."""
-        seq, tail = -1, log.since(0)
-        while tail.seq != seq:
-            self.label(tail.marked)
-            seq, tail = tail.seq, log.since(tail.seq)
+        marked = log.marked_since(0)
+        while marked.labels:
+            self.label(marked.labels)
+            marked = log.marked_since(marked.seq)
 
     def forget(self, predicted_before: float, now: float) -> None:
         """Drop what is too old to be labelled any more, and what there is no room for."""

@@ -18,7 +18,7 @@ def read_or_make(path: Path) -> bytes:
             path.parent.mkdir(parents=True, exist_ok=True)
             made = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
             with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(secrets.token_hex(32).encode())
+                file.write(make())
             try:
                 os.link(made, path)  # fails if another process was faster: then its secret is the one
             except FileExistsError:
@@ -28,6 +28,10 @@ def read_or_make(path: Path) -> bytes:
         return check(path.read_bytes().strip(), str(path))
     except OSError as error:
         raise VeletaError(f"the secret {path} cannot be read or made: {error.strerror}; choose another with --secret-file FILE") from error
+
+
+def make() -> bytes:
+    return secrets.token_hex(32).encode()
 
 
 def check(secret: bytes, where: str) -> bytes:

@@ -19,7 +19,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from tests.training import postgresql
+from tests import postgresql
 from tests.training.recorded import PLAN
 from tests.training.runs import ROOT
 from tests.training.study_for_tests import SPACE, setup

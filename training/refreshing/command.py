@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import json
 import os
 import time
+from pathlib import Path
 
 from models.commands import add_store, open_store
-from models.configuration import events_file, find, read_file, state_root
+from models.configuration import events_place, find, read_file, state_root
 from models.store import Store, check_name
 from monitoring.counts.examples import Example, Examples
 from monitoring.counts.label_log import LabelLog
@@ -32,7 +34,7 @@ def configure_refresh(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--devices", type=int, default=0, metavar="N", help="spread each batch over N devices (default: all GPUs)")
     add_store(parser)
     parser.add_argument("--state", metavar="DIR", help="the folder of the server's state (VELETA_STATE, default .veleta in the store)")
-    parser.add_argument("--events", metavar="FILE", help="the file of the labels (VELETA_EVENTS, default events.db in the state folder)")
+    parser.add_argument("--events", metavar="FILE|URL", help="the event store (VELETA_EVENTS, default events.db in the state folder)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -74,11 +76,12 @@ def refresh(arguments: argparse.Namespace) -> None:
 def _examples(arguments: argparse.Namespace, name: str, store: Store) -> list[Example]:
     """What was labelled up to now. Raises RefreshError if nothing was."""
     state = state_root(arguments.state, store.root, os.environ)
-    events = events_file(str(find("events", arguments.events, os.environ, read_file(), "")[0]), state)
-    if not state.is_dir() or not events.is_file():
+    events = events_place(str(find("events", arguments.events, os.environ, read_file(), "")[0]), state)
+    if not state.is_dir() or (isinstance(events, Path) and not events.is_file()):
         raise RefreshError(f"no server has noted anything in {state}; send labels to /feedback, or say with --state where its folder is")
     kept = Examples(state)
-    kept.label_from(LabelLog(events))
+    with contextlib.closing(LabelLog(events)) as log:
+        kept.label_from(log)
     if not (found := kept.of(name, arguments.since)):
         raise RefreshError(
             f"no input of {name}{' since then' if arguments.since else ''} is kept with its label in {state}; send labels to /feedback, "

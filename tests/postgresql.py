@@ -24,18 +24,35 @@ def find_programs() -> Path | None:
 @contextlib.contextmanager
 def running(programs: Path, folder: Path) -> Iterator[str]:
     """Its URL. PostgreSQL refuses to be run by root, so then it is run by nobody."""
-    user = "nobody" if os.geteuid() == 0 else None
-    if user:
+    if user := _user():
         shutil.chown(folder, user)
         for parent in folder.relative_to(tempfile.gettempdir()).parents:
             way = Path(tempfile.gettempdir()) / parent
             way.chmod(way.stat().st_mode | 0o011)
-    run = {"cwd": folder, "user": user, "check": True, "capture_output": True, "timeout": 120}
-    data, options = str(folder / "data"), f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
-    subprocess.run([programs / "initdb", "-D", data, "-U", "veleta", "-A", "trust", "--no-sync"], **run)  # type: ignore[call-overload]
-    start = [programs / "pg_ctl", "-D", data, "-w", "-o", options, "-l", str(folder / "log"), "start"]
-    subprocess.run(start, **run | {"capture_output": False, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL})  # type: ignore[call-overload]
+    _run(programs / "initdb", folder, "-U", "veleta", "-A", "trust", "--no-sync")
+    start(programs, folder)
     try:
         yield f"postgresql://veleta@/postgres?host={folder}"
     finally:
-        subprocess.run([programs / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop"], **run)  # type: ignore[call-overload]
+        stop(programs, folder)
+
+
+def start(programs: Path, folder: Path) -> None:
+    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
+    _run(programs / "pg_ctl", folder, "-w", "-o", options, "-l", str(folder / "log"), "start")
+
+
+def stop(programs: Path, folder: Path) -> None:
+    """At once, as if it had crashed; nothing if it has ended."""
+    if (folder / "data/postmaster.pid").exists():
+        _run(programs / "pg_ctl", folder, "-w", "-m", "immediate", "stop")
+
+
+def _run(program: Path, folder: Path, *words: str) -> None:
+    """What it starts keeps its output, so that is not waited for."""
+    null, command = subprocess.DEVNULL, [program, "-D", str(folder / "data"), *words]
+    subprocess.run(command, cwd=folder, user=_user(), check=True, stdout=null, stderr=null, timeout=120)
+
+
+def _user() -> str | None:
+    return "nobody" if os.geteuid() == 0 else None
