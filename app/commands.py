@@ -1,4 +1,6 @@
-"""The server's commands: `serve`, `predict`, its client, and `drill`, which tries out what it would notice."""
+"""The server's commands: `serve`, `predict`, its client, `drill`, which tries out what it would notice, and `trial`, which tries out a
+candidate by what it has noted.
+"""
 
 from __future__ import annotations
 
@@ -84,6 +86,24 @@ def drill(arguments: argparse.Namespace) -> None:
     from app.drill import run
 
     report = run(settings, arguments.name, arguments.shift, arguments.share, arguments.rate, int(arguments.runs), time.time())
+    print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False) if arguments.json else report.to_text())
+
+
+def configure_trial(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the model")
+    parser.add_argument("version", metavar="VERSION", nargs="?", type=int, help="the version that is tried (default: the candidate)")
+    add_store(parser)
+    parser.add_argument("--state", metavar="DIR", help="the folder of the server's state (VELETA_STATE, default .veleta in the store)")
+    parser.add_argument("--events", metavar="FILE|URL", help="the event store (VELETA_EVENTS, default events.db in the state folder)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def trial(arguments: argparse.Namespace) -> None:
+    flags = {"store": arguments.store, "state": arguments.state, "events": arguments.events}
+    settings = resolve(flags, os.environ, read_file())[0]
+    from app.trial import run
+
+    report = run(settings, arguments.name, arguments.version)
     print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False) if arguments.json else report.to_text())
 
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "serve": ("app", "serve the live models and watch them"),
     "predict": ("app", "ask a server about files"),
     "drill": ("app", "say how soon a shift of the data would be noticed"),
+    "trial": ("app", "try a candidate against the live version, by what production has labelled since"),
     "incidents": ("monitoring", "list the alarms: since when, what they cost, the likely cause"),
     "models": ("models", "list the models on the shelf"),
     "show": ("models", "show one version of a model"),

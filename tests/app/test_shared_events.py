@@ -122,19 +122,15 @@ def test_many_at_once_from_many_sides_are_each_new_once_and_none_is_passed_over(
 
 def test_machines_count_what_came_to_them_and_know_all_labels(url: str) -> None:
     with contextlib.closing(LabelLog(url, "here")) as here, contextlib.closing(LabelLog(url, "there")) as there:
-        _each_counts_its_own(here, there)
+        begin = here.marked_since(0)
+        while begin.labels:
+            begin = here.marked_since(begin.seq)
+        mine, theirs = receipts(5), receipts(3)
+        here.add([(receipt, 1.0) for receipt in mine], 1.0)
+        assert there.add([(receipt, 1.0) for receipt in theirs + mine], 2.0) == ["matched"] * 3 + ["duplicate"] * 5
 
-
-def _each_counts_its_own(here: LabelLog, there: LabelLog) -> None:
-    begin = here.marked_since(0)
-    while begin.labels:
-        begin = here.marked_since(begin.seq)
-    mine, theirs = receipts(5), receipts(3)
-    here.add([(receipt, 1.0) for receipt in mine], 1.0)
-    assert there.add([(receipt, 1.0) for receipt in theirs + mine], 2.0) == ["matched"] * 3 + ["duplicate"] * 5
-
-    assert (labelled(here.since(begin.seq).of(KEY)), labelled(there.since(begin.seq).of(KEY))) == (5, 3)
-    assert {mark for mark, _ in here.marked_since(begin.seq).labels} == {receipt.mark for receipt in mine + theirs}
+        assert (labelled(here.since(begin.seq).of(KEY)), labelled(there.since(begin.seq).of(KEY))) == (5, 3)
+        assert {mark for mark, _ in here.marked_since(begin.seq).labels} == {receipt.mark for receipt in mine + theirs}
 
 
 def test_a_store_of_an_earlier_release_is_taken_over(tmp_path: Path) -> None:
