@@ -8,7 +8,6 @@ import datetime
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from models.manifest import Manifest
 from models.store import Published, Store
 from monitoring.accuracy.duel import Duel
 from monitoring.arrays import FloatArray
-from monitoring.counts.examples import Example, Examples
+from monitoring.counts.examples import Alike, Example, Examples, alike
 from monitoring.incidents.wording import moment
 from monitoring.subject import Subject
 from monitoring.tasks.task import Measure
@@ -113,13 +112,8 @@ def _labelled(settings: Settings, name: str, since: float) -> list[Example]:
 def _hold(live: Published, candidate: Published, since: float, examples: Sequence[Example], store: Store) -> Report:
     players = [_Player(published) for published in (live, candidate)]
     measured: tuple[list[FloatArray], list[FloatArray]] = [], []
-
-    def alike(example: Example) -> tuple[str, tuple[int, ...]]:
-        return example.subject, example.input.shape
-
-    for (key, _), group in groupby(sorted(examples, key=alike), key=alike):
-        of_variant = list(group)
-        if (rows := _as_asked(key, of_variant, players, store)) is not None:
+    for some in alike(examples):
+        if (rows := _as_asked(some, players, store)) is not None:
             for found, player, x in zip(measured, players, rows.inputs, strict=True):
                 found.append(player.measure(x, rows.labels))
     if not measured[0]:
@@ -155,25 +149,24 @@ class _Rows:
     labels: NDArray[Any]
 
 
-def _as_asked(key: str, examples: Sequence[Example], players: Sequence[_Player], store: Store) -> _Rows | None:
-    """Rows that one variant was asked about; None if none of the players can be asked about them."""
-    name, version, variant = key.split("/")
+def _as_asked(some: Alike, players: Sequence[_Player], store: Store) -> _Rows | None:
+    """Rows that one variant was asked about; None if the players cannot be asked about them."""
+    name, version, variant = some.subject.split("/")
     try:
         asked = Subject.load(store.open(name, int(version)), variant)
     except VeletaError:  # its version is gone from the shelf, and with it what its labels and columns say
         return None
-    x, actual = np.stack([example.input for example in examples]), np.array([example.actual for example in examples])
     columns = [one.reference.fitted.columns for one in (asked, *(player.subject for player in players))]
     if asked.manifest.classes != players[0].subject.manifest.classes:
         return None
     if columns[0] is None:
-        fits = all(_takes(player.subject.manifest, x.shape[1:]) for player in players)
-        return _Rows([x, x], actual) if fits else None
-    table, unknown = columns[0].decode(x)
+        fits = all(_takes(player.subject.manifest, some.inputs.shape[1:]) for player in players)
+        return _Rows([some.inputs, some.inputs], some.actual) if fits else None
+    table, unknown = columns[0].decode(some.inputs)
     known = {name: values[~unknown] for name, values in table.items()}
     if unknown.all() or any(one is None or set(one.names) != set(known) for one in columns[1:]):
         return None
-    return _Rows([one.encode(known) for one in columns[1:] if one], actual[~unknown])
+    return _Rows([one.encode(known) for one in columns[1:] if one], some.actual[~unknown])
 
 
 def _takes(manifest: Manifest, shape: tuple[int, ...]) -> bool:

@@ -21,6 +21,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import VeletaError
+from monitoring.arrays import FloatArray
 from monitoring.counts.database import connect, writing
 from monitoring.counts.label_log import LabelLog
 from monitoring.counts.receipt import mark_of
@@ -84,6 +86,28 @@ class Example:
     predicted_at: float
     input: NDArray[Any]
     actual: float
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Inputs (n, …) of one shape that one variant has answered, with the label and the time of each (n,)."""
+
+    subject: str
+    inputs: NDArray[Any]
+    actual: FloatArray
+    predicted_at: FloatArray
+
+
+def alike(examples: Sequence[Example]) -> Iterator[Alike]:
+    """All of them, those together that can be one array."""
+
+    def kind(example: Example) -> tuple[str, tuple[int, ...]]:
+        return example.subject, example.input.shape
+
+    for (subject, _), group in groupby(sorted(examples, key=kind), key=kind):
+        some = list(group)
+        actual, predicted_at = np.array([(example.actual, example.predicted_at) for example in some]).T
+        yield Alike(subject, np.stack([example.input for example in some]), actual, predicted_at)
 
 
 class Examples:

@@ -55,13 +55,10 @@ class Numbers:
 
 
 class SubjectNotes:
-    """What requests for one subject leave behind: the rows that are watched, what all others were answered, and how long it all took.
+    """What requests for one subject leave behind: the rows that are watched, what all others were answered, and how long it all took."""
 
-    `sampling` draws what is watched, `waiting` what is kept until it is labelled.
-    """
-
-    def __init__(self, subject: Subject, sampling: Sampling, waiting: Sampling) -> None:
-        self.subject, self.sampling, self.waiting = subject, sampling, waiting
+    def __init__(self, subject: Subject, sampling: Sampling) -> None:
+        self.subject, self.sampling = subject, sampling
         self.unwatched: deque[FloatArray] = deque()
         #: For each call of the model its rows and seconds; for each request the seconds that it waited for one.
         self.calls, self.waits = Numbers(2), Numbers(1)

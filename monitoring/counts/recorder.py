@@ -14,7 +14,6 @@ import os
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -23,11 +22,12 @@ import numpy as np
 from monitoring.arrays import FloatArray
 from monitoring.counts.capture import Capture
 from monitoring.counts.costs import Costs
-from monitoring.counts.examples import Examples, ExamplesError, Waiting
+from monitoring.counts.examples import Examples
 from monitoring.counts.layout import BATCH_BOUNDS, CODES, DURATION_BOUNDS, FEEDBACK_RESULTS, REJECTIONS, observe, server_layout
 from monitoring.counts.notes import SubjectNotes, take
 from monitoring.counts.sampling import Sampling
 from monitoring.counts.shared_counts import claim_slot, server_counts, subject_counts
+from monitoring.counts.waiting import Sealed, WaitingInputs
 from monitoring.signals.duplicates import Recent
 from monitoring.signals.measure import QUALITY_CHECKS, Batch, quality
 from monitoring.subject import Subject
@@ -41,11 +41,6 @@ _MANY_ROWS = 2048
 _SOME_ROWS, _LOOP_SECONDS = 64, 0.2
 #: Rows of one kind that are kept, and their bytes, at most: the request that finds no room counts them.
 _MOST_KEPT_ROWS, _MOST_KEPT_BYTES = 2 * _MANY_ROWS, 1 << 24
-#: In the long run so many rows a second of each model are kept until they are labelled, and so many bytes: what has been labelled of more
-#: is more than a training needs, and to write them takes the time of requests.
-_WAITING_ROWS, _WAITING_BYTES = 100.0, 2e6
-#: The ids of a call's answers, and the place of the first of them in it.
-Sealed = Sequence[tuple[int, Sequence[str]]]
 _OK = 200
 
 
@@ -60,7 +55,7 @@ class Recorder:
         watch_limit: float = 0,
         examples: Examples | None = None,
     ) -> None:
-        self._folder, self._examples = folder, examples
+        self._folder = folder
         self.slot = claim_slot(folder / "slots")
         server = server_counts(folder / "counts", server_layout(routes))
         self._server = server.layout.split(server.row(self.slot))
@@ -72,7 +67,7 @@ class Recorder:
         self._notes: dict[str, SubjectNotes] = {}
         self._keeping = threading.Lock()  # for as long as it takes to copy
         self._watch_limit, self._rng = watch_limit, np.random.default_rng()
-        self._waiting: deque[Waiting] = deque()
+        self._waiting = WaitingInputs(examples, np.random.default_rng()) if examples else None
         self._requested: dict[tuple[str, int], deque[float]] = defaultdict(deque)
         self._begun: deque[None] = deque()  # a note for each, as all else here: a lock would wait while the thread counts
         self._in_flight = 0
@@ -95,8 +90,8 @@ class Recorder:
         """A variant has answered rows in one call. `sealed`: the ids that labels can be sent for."""
         notes = self._notes_of(subject)
         notes.calls.add((len(batch), inference_seconds))
-        if self._examples and sealed:
-            self._let_wait(notes, batch, sealed)
+        if self._waiting and sealed:
+            self._waiting.add(subject, batch.inputs, sealed)
         with self._keeping:
             watched = notes.sampling.takes(len(batch), time.monotonic())
             is_kept = watched and notes.keep(batch, _MOST_KEPT_ROWS, _MOST_KEPT_BYTES)
@@ -168,7 +163,8 @@ class Recorder:
         self._noted.set()
         self._thread.join(timeout=5)
         self.flush()
-        self._keep_waiting()
+        if self._waiting:
+            self._waiting.write()
         self._capture.close()
         self._server["pid"][0] = 0
         self.slot.lock.close()
@@ -177,7 +173,8 @@ class Recorder:
         while not self._stop.is_set():
             self._noted.wait()
             self._stop.wait(_FLUSH_SECONDS)
-            self._keep_waiting()
+            if self._waiting:
+                self._waiting.write()
             if time.monotonic() - self._flushed_at < _FLUSH_SECONDS and not self._stop.is_set():
                 continue  # the loop has counted, and what it has noted since is for the next time
             try:
@@ -193,29 +190,7 @@ class Recorder:
 
     def _notes_of(self, subject: Subject) -> SubjectNotes:
         notes = self._notes.get(subject.key)
-        return notes or self._notes.setdefault(subject.key, self._no_notes(subject))
-
-    def _no_notes(self, subject: Subject) -> SubjectNotes:
-        row_bytes = 4 * math.prod(size or 1 for size in subject.manifest.input.row_shape)
-        waiting = Sampling(min(_WAITING_ROWS, _WAITING_BYTES / row_bytes), self._rng)
-        return SubjectNotes(subject, Sampling(self._watch_limit, self._rng), waiting)
-
-    def _let_wait(self, notes: SubjectNotes, batch: Batch, sealed: Sealed) -> None:
-        """A copy of the rows: the memory of a request is used again."""
-        with self._keeping:
-            if not notes.waiting.takes(len(batch), time.monotonic()):
-                return
-        now = time.time()
-        for start, ids in sealed:
-            self._waiting.append(Waiting(notes.subject.key, ids, batch.inputs[start : start + len(ids)].copy(), now))
-
-    def _keep_waiting(self) -> None:
-        """On disk. Never by the event loop, which would wait for it."""
-        if self._examples and self._waiting:
-            try:
-                self._examples.keep(take(self._waiting))
-            except ExamplesError as error:
-                _log.error("%s", error)
+        return notes or self._notes.setdefault(subject.key, SubjectNotes(subject, Sampling(self._watch_limit, self._rng)))
 
     def _make_room(self, notes: SubjectNotes, batch: Batch) -> None:
         """Count what is kept, and then keep these rows, or count them too if they are more than is kept at all."""

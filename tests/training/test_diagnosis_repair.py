@@ -74,6 +74,14 @@ def network(rng: np.random.Generator, y: IntArray, sure: float) -> FloatArray:
     return shares
 
 
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_a_few_rows_prove_nothing_however_sure_the_answers_are(rows: int) -> None:
+    y = np.zeros(rows, int)
+    right, wrong = np.eye(2)[y] * 0.98 + 0.01, np.eye(2)[1 - y] * 0.98 + 0.01
+    assert not compare_classes(wrong, right, y).better
+    assert not compare_values(np.full((rows, 1), 9.0), np.ones((rows, 1)), np.ones(rows)).better
+
+
 def test_classes_are_compared_by_rows_told_and_by_brier_scores() -> None:
     rng = np.random.default_rng(2)
     y = rng.integers(0, 10, 300)

@@ -4,8 +4,9 @@ Classes: two tests, of what is told and of how surely. McNemar's exact test coun
 both were alike, each would win half of them (Q. McNemar, Psychometrika 12 (1947), p. 153). On a few hundred rows it misses a gain of
 three points more often than not. The paired t-test of the rows' Brier scores, the squared distance of the answer from the truth (G. W.
 Brier, Monthly Weather Review 78 (1950), p. 1), sees more of it; it speaks only where it says the same as the count of the rows, so that
-nothing is called better that tells fewer. The p-value is twice the smaller of the two (Bonferroni). Values: Wilcoxon's signed-rank test
-on the squared errors, which few large errors do not decide (F. Wilcoxon, Biometrics Bulletin 1 (1945), p. 80).
+nothing is called better that tells fewer, and where there are 30 rows or more, so that their mean is about normal. The p-value is then
+twice the smaller of the two (Bonferroni). Values: Wilcoxon's signed-rank test on the squared errors, which few large errors do not decide
+(F. Wilcoxon, Biometrics Bulletin 1 (1945), p. 80).
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from monitoring.arrays import FloatArray
 
 SURE = 0.05
+#: Rows from which on a mean of them is about normal.
+_FEWEST = 30
 #: Brier score of a row that is surely taken for another class. Answers that are no probabilities are no worse.
 _WORST = 2.0
 #: The like of a value.
@@ -52,6 +55,8 @@ def compare_classes(first: FloatArray, second: FloatArray, y: NDArray[np.generic
     labels = y.astype(np.int64)
     one, two = (np.isfinite(answers).all(axis=1) & (answers.argmax(axis=1) == labels) for answers in (first, second))
     won, lost = int((two & ~one).sum()), int((one & ~two).sum())
+    if len(labels) < _FEWEST:
+        return Proof(won, lost, mcnemar(won, lost))
     gain = _brier(first, labels) - _brier(second, labels)
     agrees = (won - lost) * float(gain.mean()) > 0
     return Proof(won, lost, min(1.0, 2 * min(mcnemar(won, lost), _paired_t(gain) if agrees else 1.0)))

@@ -6,7 +6,6 @@ import datetime
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from models.errors import VeletaError
 from models.manifest import Manifest
 from models.store import Published, Store
-from monitoring.counts.examples import Example
+from monitoring.counts.examples import Example, alike
 from monitoring.reference import read_reference
 from training.data.parts import DataSet, Part
 from training.data.rows import Kind
@@ -56,31 +55,26 @@ def _found(
     examples: Sequence[Example], store: Store, dataset: DataSet, left_out: Counter[str]
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
     """Rows, labels and times of each variant that answered, (n, …), (n,) and (n,)."""
-
-    def alike(example: Example) -> tuple[str, tuple[int, ...]]:
-        return example.subject, example.input.shape
-
-    for (key, shape), group in groupby(sorted(examples, key=alike), key=alike):
-        of_variant = list(group)
-        name, version, variant = key.split("/")
+    for some in alike(examples):
+        name, version, variant = some.subject.split("/")
         try:
             published = store.open(name, int(version))
         except VeletaError:
-            left_out[f"{name}/{version}, which answered them, is gone from the shelf"] += len(of_variant)
+            left_out[f"{name}/{version}, which answered them, is gone from the shelf"] += len(some.actual)
             continue
-        wanted = published.manifest.input.row_shape if dataset.frame else dataset.rest.x.shape[1:]
+        shape, wanted = some.inputs.shape[1:], published.manifest.input.row_shape if dataset.frame else dataset.rest.x.shape[1:]
         if shape != tuple(wanted):
-            left_out[f"they have the shape {shape}, and the data set's have {tuple(wanted)}"] += len(of_variant)
+            left_out[f"they have the shape {shape}, and the data set's have {tuple(wanted)}"] += len(some.actual)
             continue
-        x, usable = _rows(np.stack([example.input for example in of_variant]), published, variant, dataset)
-        y, known = _labels(np.array([example.actual for example in of_variant]), published.manifest, dataset)
+        x, usable = _rows(some.inputs, published, variant, dataset)
+        y, known = _labels(some.actual, published.manifest, dataset)
         if not usable.all():
             left_out["they have a category that training did not know, whose name is not kept"] += int((~usable).sum())
         if not known.all():
             left_out["the data set does not have their class"] += int((usable & ~known).sum())
         kept = np.flatnonzero(usable & known)
         if len(kept):
-            yield x[kept], y[kept], np.array([example.predicted_at for example in of_variant])[kept]
+            yield x[kept], y[kept], some.predicted_at[kept]
 
 
 def _rows(x: NDArray[Any], published: Published, variant: str, dataset: DataSet) -> tuple[NDArray[Any], NDArray[np.bool_]]:
