@@ -17,7 +17,7 @@ from app import client
 from app.settings import Settings, resolve
 from app.starting import without_collecting
 from models.commands import add_store
-from models.configuration import read_file
+from models.configuration import read_file, without_password
 
 #: Settings without a flag: a secret does not belong in the list of processes. They are not printed either.
 _SECRETS = ("secret", "admin_token")
@@ -38,7 +38,7 @@ def serve(arguments: argparse.Namespace) -> None:
     settings, origins = resolve(vars(arguments), os.environ, read_file())
     if arguments.show_config:
         for name, origin in origins.items():
-            value = "(set)" if name in _SECRETS and getattr(settings, name) else getattr(settings, name)
+            value = "(set)" if name in _SECRETS and getattr(settings, name) else without_password(str(getattr(settings, name)))
             print(f"{name:<16} {value!s:<20} {origin}")
         return
     with without_collecting():

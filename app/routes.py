@@ -81,6 +81,7 @@ def monitor_() -> Response:
         raise NotReady(f"nothing is known of {loaded.subject.key} yet; ask again in a moment")
     shown = monitor(*found, look.promise, look.time)
     shown["totals"]["feedback"] |= service().feedback_totals()
+    shown["totals"]["examples"] = service().examples_of(loaded.subject.manifest.name)
     return answer(shown)
 
 

@@ -24,7 +24,7 @@ from app.settings import Settings
 from app.takes import Takes
 from app.unloaded import Unloaded
 from models.store import Store
-from monitoring.counts.examples import Examples
+from monitoring.counts.examples import Examples, ExamplesError
 from monitoring.counts.label_log import LabelLog
 from monitoring.counts.layout import FEEDBACK_RESULTS, server_layout
 from monitoring.counts.receipt import Seal
@@ -92,6 +92,13 @@ class Service:
         """Labels that were not counted, by what came of them; the counted ones are in the tracks."""
         counted = self.counts.layout.split(self.counts.total())["feedback"]
         return {result: round(number) for result, number in zip(FEEDBACK_RESULTS, counted.tolist(), strict=True) if result != "matched"}
+
+    def examples_of(self, name: str) -> int | None:
+        """How many labelled inputs there are to learn from; None if none are kept, or if they cannot be read now."""
+        try:
+            return self.examples.count(name) if self.examples else None
+        except ExamplesError:
+            return None
 
     def all_looked(self, since: float) -> bool:
         """Whether every worker that lives has taken up what was live at that time."""

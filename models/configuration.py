@@ -6,11 +6,13 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from models.errors import VeletaError
 
 FILE = Path("veleta.toml")
 STORE = "models"
+_DATABASES = ("postgresql://", "postgres://")
 
 
 def find(name: str, flag: Any, environ: Mapping[str, str], file: Mapping[str, Any], default: Any) -> tuple[Any, str]:
@@ -49,9 +51,21 @@ def state_folder(given: str, store: Path) -> Path:
 
 def events_place(given: str, state: Path) -> str | Path:
     """The file of the labels, or the URL of the database that has them."""
-    if given.startswith(("postgresql://", "postgres://")):
+    if given.startswith(_DATABASES):
         return given
     return Path(given) if given else state / "events.db"
+
+
+def without_password(place: str) -> str:
+    """The URL of a database as it may be shown; anything else as it is.
+
+    >>> without_password("postgresql://veleta:secret@db.example:5432/events?password=x"), without_password("a@b?.db")
+    ('postgresql://db.example:5432/events', 'a@b?.db')
+    """
+    if not place.startswith(_DATABASES):
+        return place
+    parts = urlsplit(place)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
 
 def state_root(flag: str | None, store: Path, environ: Mapping[str, str]) -> Path:

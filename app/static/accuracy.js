@@ -49,7 +49,12 @@ const sum = (counts) => Object.values(counts).reduce((all, one) => all + one, 0)
 const outcomes = (feedback) =>
   Object.entries(feedback).filter(([, number]) => number).map(([outcome, number]) => `${count(number)} ${outcome}`).join(", ");
 
-export const showTotals = ({ predictions, feedback }) => {
+// What production has labelled is there to be learnt from.
+const examplesWords = (examples, model) =>
+  examples ? ` ${counted(examples, "labelled input")} to learn from: veleta refresh ${model}.` : "";
+
+export const showTotals = ({ predictions, feedback, examples }, model) => {
   const said = outcomes(feedback) || "none yet";
-  setText(byId("totals"), `Since the start: ${counted(sum(predictions), "prediction")}; labels: ${said}.`);
+  const since = `Since the start: ${counted(sum(predictions), "prediction")}; labels: ${said}.`;
+  setText(byId("totals"), since + examplesWords(examples, model));
 };

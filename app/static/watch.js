@@ -25,7 +25,7 @@ const showWindows = (windows, onChosen) => {
 const show = (monitor, window) => {
   const seen = monitor.windows[window] ?? Object.values(monitor.windows)[0];
   showAccuracy(seen);
-  showTotals(monitor.totals);
+  showTotals(monitor.totals, monitor.model);
   showConfusion(monitor.confusion);
   showDrift(seen.drift, window, monitor.reference_rows, monitor.kind);
 };

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-from urllib.parse import urlsplit
 
+from models.configuration import without_password
 from models.errors import VeletaError
 from monitoring.counts.database import connect, writing
 
@@ -57,7 +57,9 @@ CREATE TABLE IF NOT EXISTS veleta.labels (
 )
 #: The lock that makes the tables; any number will do that no other program takes.
 _MAKING = 0x76656C657461
-_CONNECT_SECONDS, _IDLE_SECONDS = 5, 1.0
+#: Who waits for a statement holds up all others of its worker.
+_CONNECT_SECONDS, _STATEMENT_SECONDS, _IDLE_SECONDS = 5, 10, 1.0
+_SETTINGS = {"search_path": "veleta", "statement_timeout": f"{_STATEMENT_SECONDS}s"}
 
 
 class Session(NamedTuple):
@@ -183,8 +185,11 @@ class Postgresql:
         if began < self._next_try_at:
             raise self._psycopg.OperationalError("it could not be reached a moment ago")
         try:
-            self._connection = self._psycopg.connect(self._url, autocommit=True, connect_timeout=_CONNECT_SECONDS)
-            self._connection.execute("SELECT set_config('search_path', 'veleta', FALSE)")
+            self._connection = self._psycopg.connect(
+                self._url, autocommit=True, connect_timeout=_CONNECT_SECONDS, tcp_user_timeout=1000 * _STATEMENT_SECONDS
+            )
+            for setting in _SETTINGS.items():
+                self._connection.execute("SELECT set_config(%s, %s, FALSE)", setting)
             # what was acknowledged outlives a power cut; who asks for more than that gets it
             self._connection.execute(
                 "SELECT set_config('synchronous_commit', 'on', FALSE) WHERE current_setting('synchronous_commit') = 'off'"
@@ -198,13 +203,3 @@ class Postgresql:
 def open_store(place: str | Path) -> EventStore:
     """The store by its URL or in that file. Raises what the store's `errors` are, and VeletaError."""
     return Sqlite(place) if isinstance(place, Path) else Postgresql(place)
-
-
-def without_password(url: str) -> str:
-    """A URL, or the path of a file, as it may be shown.
-
-    >>> without_password("postgresql://veleta:secret@db.example:5432/events?sslmode=require&password=x"), without_password("a/events.db")
-    ('postgresql://db.example:5432/events', 'a/events.db')
-    """
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

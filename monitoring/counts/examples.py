@@ -48,8 +48,13 @@ CREATE TABLE IF NOT EXISTS examples (
 )
 """,
     "CREATE INDEX IF NOT EXISTS waiting ON examples (predicted_at, chance) WHERE actual IS NULL",
-    "CREATE INDEX IF NOT EXISTS labelled ON examples (predicted_at) WHERE actual IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS labelled ON examples (subject, predicted_at) WHERE actual IS NOT NULL",
 )
+_READ = """
+SELECT subject, predicted_at, dtype, shape, input, actual FROM examples
+WHERE actual IS NOT NULL AND subject > ? AND subject < ? AND predicted_at >= ? ORDER BY predicted_at, mark
+"""
+_COUNT = "SELECT count(*) FROM examples WHERE actual IS NOT NULL AND subject > ? AND subject < ?"
 _WAITING = "SELECT count(*) FROM examples WHERE actual IS NULL"
 _DROP_WAITING = """
 DELETE FROM examples WHERE rowid IN
@@ -151,15 +156,16 @@ class Examples:
     def of(self, name: str, since: float = 0.0) -> list[Example]:
         """Those of a model, of all its versions, that were answered since then, the oldest first."""
         with self._lock, self._explained():
-            rows = self._database.execute(
-                "SELECT subject, predicted_at, dtype, shape, input, actual FROM examples"
-                " WHERE actual IS NOT NULL AND predicted_at >= ? AND substr(subject, 1, ?) = ? ORDER BY predicted_at, mark",
-                (since, len(name) + 1, f"{name}/"),
-            ).fetchall()
+            rows = self._database.execute(_READ, (*_range(name), since)).fetchall()
         return [
             Example(subject, at, np.frombuffer(data, dtype).reshape(json.loads(shape)), actual)
             for subject, at, dtype, shape, data, actual in rows
         ]
+
+    def count(self, name: str) -> int:
+        """How many there are of a model."""
+        with self._lock, self._explained():
+            return self._number(_COUNT, _range(name))
 
     def close(self) -> None:
         with self._lock:
@@ -173,8 +179,8 @@ class Examples:
         rows = math.ceil(everything * (1 - (1 - _FREED) * self._most_bytes / used))
         self._database.execute(_DROP_WAITING if 2 * waiting >= everything else _DROP_OLDEST, {"now": now, "rows": rows})
 
-    def _number(self, statement: str) -> int:
-        found: int = self._database.execute(statement).fetchone()[0]
+    def _number(self, statement: str, values: tuple[str, ...] = ()) -> int:
+        found: int = self._database.execute(statement, values).fetchone()[0]
         return found
 
     @contextmanager
@@ -190,6 +196,11 @@ class Examples:
             raise ExamplesError(
                 f"the file of examples {self._path} cannot be used: {error}; remove it, or choose another folder with --state DIR"
             ) from error
+
+
+def _range(name: str) -> tuple[str, str]:
+    """All keys of a model lie between these: `name/version/variant`."""
+    return f"{name}/", f"{name}0"
 
 
 def _rows(waiting: Waiting) -> Iterator[tuple[Any, ...]]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.configuration import without_password
 from models.errors import VeletaError
 from monitoring.accuracy.labels import Labels
 from monitoring.counts import event_store
@@ -69,7 +70,7 @@ class LabelLog:
         except VeletaError:
             raise
         except Exception as error:  # each driver has its own
-            raise self._failure(error, event_store.without_password(str(place))) from error
+            raise self._failure(error, without_password(str(place))) from error
 
     def add(self, labels: Sequence[tuple[Receipt, float]], labelled_at: float) -> list[str]:
         """Remember labels (receipt, class number or value), all or none. `matched`, `duplicate` or `conflict` for each.

@@ -122,6 +122,8 @@ def test_a_tick_brings_them_together_whichever_worker_gets_the_label(two_workers
     assert sorted(example.input.ravel().tolist() for example in examples.of("digits8")) == sorted(
         row.ravel().tolist() for row in digits8.test_x[:10]
     )
+    shown = {name: server.get(f"/monitor?model={name}").json()["totals"]["examples"] for name in ("digits8", "iris")}
+    assert shown == {"digits8": 10, "iris": 0}
 
 
 def test_nothing_is_kept_where_nothing_is_to_be(shelf: Path, tmp_path: Path, digits8: Data) -> None:
@@ -129,5 +131,6 @@ def test_nothing_is_kept_where_nothing_is_to_be(shelf: Path, tmp_path: Path, dig
     shutil.copytree(shelf, root)
     with running(root, "--workers", "1", "--examples-megabytes", "0") as server:
         server.post("/predict/digits8", data=np.ascontiguousarray(digits8.test_x[:3]).tobytes()).raise_for_status()
+        assert server.get("/monitor?model=digits8").json()["totals"]["examples"] is None
         assert server.stop() == 0
     assert not list((root / ".veleta").glob("examples*"))

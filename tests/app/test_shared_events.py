@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from monitoring.counts.label_log import LabelLog, LogError
 from monitoring.counts.receipt import Receipt, Seal
 from monitoring.subject import fingerprint
 from tests import postgresql
-from tests.live_server import LiveServer, free_port, running, total, wait_for
+from tests.live_server import ROOT, LiveServer, clean_environment, free_port, running, total, wait_for
 from tests.small_models import Data
 
 SEAL, KEY = Seal(b"a secret of some length"), "digits8/1/int8"
@@ -268,6 +269,14 @@ def test_serving_without_the_database_is_one_sentence(shelf: Path, tmp_path: Pat
     assert text.startswith("veleta: the event store postgresql://127.0.0.1:")
     assert text.count("\n") == 1
     assert "hush" not in text
+
+
+def test_its_password_is_not_shown() -> None:
+    environment = clean_environment() | {"VELETA_EVENTS": "postgresql://veleta:hush@db.example/events?password=hush"}
+    command = [sys.executable, "-m", "veleta", "serve", "--show-config"]
+    shown = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert "postgresql://db.example/events " in shown
+    assert "hush" not in shown
 
 
 def test_a_url_is_no_file() -> None:

@@ -88,7 +88,7 @@ class FakeServer:
             "alarm": self.alarm,
             "alarms": self.alarms,
             "evidence": {"days_between_false_alarms": 30.0},
-            "totals": {"predictions": {"7": 900}, "feedback": {"matched": self.labels, "conflict": 0}},
+            "totals": {"predictions": {"7": 900}, "feedback": {"matched": self.labels, "conflict": 0}, "examples": self.labels},
             "confusion": {"classes": self.classes, "counts": self.confusion()},
         }
 

@@ -70,6 +70,7 @@ def test_a_drawing_is_answered_labelled_and_counted(page: Page, page_server: str
     page.wait_text("#feedback", f"Counted: it was {page.label()}.")
     page.wait(lambda: labels(page) == before + 1, "the label was not counted")
     assert "95 % interval" in page.text("#accuracy-words")
+    page.wait_text("#totals", " to learn from: veleta refresh digits")
 
 
 def test_labels_sent_again_are_told_apart(page: Page, page_server: str) -> None:

@@ -37,6 +37,7 @@ def test_an_input_and_its_label_become_an_example(tmp_path: Path) -> None:
     assert np.array_equal(example.input, waiting.inputs[1])
     assert example.input.dtype == np.uint8  # whole numbers, at a quarter of the room
     assert examples.of("digits") == []
+    assert (examples.count("digits8"), examples.count("digits"), examples.count("digits8/1")) == (1, 0, 0)
 
 
 def test_what_are_no_bytes_stays_as_it_is(tmp_path: Path) -> None:
@@ -59,7 +60,7 @@ def test_two_processes_write_one_file_that_only_the_owner_reads(tmp_path: Path) 
     one.keep([waiting])
     other.keep([waiting])  # the same again changes nothing
     other.label([(mark, 1.0) for mark in marks])
-    assert len(one.of("digits8")) == 2
+    assert len(one.of("digits8")) == one.count("digits8") == 2
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in tmp_path.glob("examples.db*") if path.suffix != ".lock")
 
 
