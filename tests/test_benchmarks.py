@@ -17,6 +17,8 @@ import pytest
 from benchmarks.serving import turning
 from benchmarks.serving.load import NoWrk, find_wrk
 from models.store import Store
+from monitoring.counts.examples import Examples
+from monitoring.counts.receipt import Seal, mark_of
 from monitoring.counts.shared_counts import subject_counts
 from monitoring.signals.measure import Batch
 from monitoring.subject import Subject
@@ -81,12 +83,14 @@ def test_a_process_watches_and_forgets_in_turns_and_writes_down_what_each_took(s
     space = subject.reference.fitted.space
     assert space
     batch = Batch(images, shares, np.ones((4, len(space.whitening)), np.float32))
-    recorder, sent, until = turning.Turning(tmp_path, ("/predict", "other")), 0, time.monotonic() + 60
+    examples = Examples(tmp_path)
+    recorder, sent, until = turning.Turning(tmp_path, ("/predict", "other"), 0, 0.0, examples), 0, time.monotonic() + 60
+    ids = Seal(b"some secret").close(subject.fingerprint, 1.0, [1] * 4, [0.5] * 4)
     file = tmp_path / "turns" / str(os.getpid())
     while time.monotonic() < until and not (file.exists() and len(file.read_text(encoding="ascii").splitlines()) > 1):
         recorder.began()
         recorder.queued(subject, [0.001] * 4)
-        recorder.predicted(subject, batch, 0.001)
+        recorder.predicted(subject, batch, 0.001, [(0, ids)])
         recorder.answered(subject, "/predict", (0.001, 4, 0.0, 0.0, 0.0, 0.0))
         recorder.count_many()
         sent += 4
@@ -98,6 +102,8 @@ def test_a_process_watches_and_forgets_in_turns_and_writes_down_what_each_took(s
     assert not file.exists(), "the next ones are written anew"
     counts = subject_counts(tmp_path / "counts", subject.key, subject.layout)
     assert 0.1 * sent < subject.answered(counts.total()).sum() < 0.9 * sent
+    examples.label([(mark_of(one), 1.0) for one in ids])
+    assert examples.count("digits8") == 4
 
 
 def test_the_table_names_every_server_and_every_goal(short_run: tuple[str, dict[str, Any]]) -> None:

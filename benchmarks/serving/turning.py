@@ -16,6 +16,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy, as `veleta` 
 import app.service
 from monitoring.counts import recorder
 from monitoring.counts.recorder import Recorder
+from monitoring.counts.waiting import Sealed
 from monitoring.signals.measure import Batch
 from monitoring.subject import Subject
 from veleta.__main__ import main
@@ -60,7 +61,7 @@ class Turns:
 
 class Turning(Recorder):
     """Takes every note, and forgets it in the turns that are not watched. It counts in the others, and half as often, since there are half
-    as many notes.
+    as many notes, and writes the inputs that wait for labels at their end.
     """
 
     def __init__(self, folder: Path, *more: Any) -> None:
@@ -74,15 +75,19 @@ class Turning(Recorder):
 
     def queued(self, subject: Subject, seconds: list[float]) -> None:
         if self._turns.served(len(seconds)):
+            if self._turns.watches and self._waiting:
+                self._waiting.write()
             self._turns.go_on()
         if self._turns.watches:
             super().queued(subject, seconds)
 
-    def predicted(self, subject: Subject, batch: Batch, inference_seconds: float) -> None:
+    def predicted(self, subject: Subject, batch: Batch, inference_seconds: float, sealed: Sealed = ()) -> None:
         if self._turns.watches:
-            super().predicted(subject, batch, inference_seconds)
+            super().predicted(subject, batch, inference_seconds, sealed)
         else:  # who samples is not to think that nobody came
             self._notes_of(subject).sampling.takes(len(batch), time.monotonic())
+            if self._waiting:
+                self._waiting.sampling(subject).takes(len(batch), time.monotonic())
 
     def count_many(self) -> None:
         if self._turns.watches:

@@ -40,7 +40,7 @@ class WaitingInputs:
     def add(self, subject: Subject, inputs: NDArray[Any], sealed: Sealed) -> None:
         """A call has answered inputs (n, …), some of which were given ids. The memory of a request is used again, so it is copied."""
         with self._drawing:
-            if not self._sampling(subject).takes(len(inputs), time.monotonic()):
+            if not self.sampling(subject).takes(len(inputs), time.monotonic()):
                 return
         now = time.time()
         for start, ids in sealed:
@@ -57,7 +57,8 @@ class WaitingInputs:
                     _log.error("inputs are lost until this is mended: %s", error)
                 self._failing = True
 
-    def _sampling(self, subject: Subject) -> Sampling:
+    def sampling(self, subject: Subject) -> Sampling:
+        """What draws the inputs of a model."""
         if subject.key not in self._samplings:
             row_bytes = 4 * math.prod(size or 1 for size in subject.manifest.input.row_shape)
             self._samplings[subject.key] = Sampling(min(_ROWS_PER_SECOND, _BYTES_PER_SECOND / row_bytes), self._rng)
