@@ -37,7 +37,7 @@ def test_an_input_and_its_label_become_an_example(tmp_path: Path) -> None:
     assert np.array_equal(example.input, waiting.inputs[1])
     assert example.input.dtype == np.uint8  # whole numbers, at a quarter of the room
     assert examples.of("digits") == []
-    assert (examples.count("digits8"), examples.count("digits"), examples.count("digits8/1")) == (1, 0, 0)
+    assert (examples.count("digits8"), examples.count("digits"), examples.count("digits80")) == (1, 0, 0)
 
 
 def test_what_are_no_bytes_stays_as_it_is(tmp_path: Path) -> None:
