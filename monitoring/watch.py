@@ -13,6 +13,7 @@ import logging
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,8 @@ from monitoring.incidents.files import Incidents
 from monitoring.subject import Subject, fingerprint
 from monitoring.track import Track
 
+#: An input is kept so long after it was answered, at most, on a machine that has much else to do.
+_LATE_SECONDS = 10.0
 _log = logging.getLogger("veleta.watch")
 
 
@@ -123,7 +126,7 @@ class Watch:
         examples: Examples | None = None,
     ) -> None:
         self._folder, self._subjects, self._labels, self._examples = folder, subjects, log, examples
-        self._labelled = 0, 0  # how far the log was read in the tick before the last one, and in the last
+        self._read_to = deque([(0.0, 0)])  # when the log was read for the examples, and how far
         self._promise, self._retention_seconds = promise, retention_seconds
         self._incidents = Incidents(folder / "incidents", folder / "captured")
         self._counts: dict[str, SharedCounts] = {}
@@ -190,13 +193,15 @@ class Watch:
             return None
 
     def _label(self, examples: Examples, oldest: float, now: float) -> None:
-        """Labels go to the inputs that wait for them. Those since the tick before the last one once more: a quick label may come before
-        its input is kept.
+        """Labels go to the inputs that wait for them. Those of the last seconds before the last tick once more: a quick label may come
+        before its input is kept.
         """
+        while len(self._read_to) > 1 and self._read_to[1][0] <= self._read_to[-1][0] - _LATE_SECONDS:
+            self._read_to.popleft()
         try:
-            marked = self._labels.marked_since(self._labelled[0])
+            marked = self._labels.marked_since(self._read_to[0][1])
             examples.label(marked.labels)
-            self._labelled = self._labelled[1], marked.seq
+            self._read_to.append((now, marked.seq))
             examples.forget(oldest, now)
         except ExamplesError as error:
             _log.error("%s", error)
