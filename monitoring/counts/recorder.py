@@ -147,6 +147,8 @@ class Recorder:
             return
         if self._rows >= _MANY_ROWS or time.monotonic() - self._flushed_at >= _LOOP_SECONDS:
             self.flush()
+            if self._waiting:
+                self._wake()  # the thread writes, and the loop has just taken its call away
 
     def flush(self) -> None:
         """Count all notes."""
@@ -173,14 +175,16 @@ class Recorder:
         while not self._stop.is_set():
             self._noted.wait()
             self._stop.wait(_FLUSH_SECONDS)
+            if time.monotonic() - self._flushed_at >= _FLUSH_SECONDS or self._stop.is_set():
+                self._try_flush()  # else the loop has counted, and what it has noted since is for the next time
             if self._waiting:
-                self._waiting.write()
-            if time.monotonic() - self._flushed_at < _FLUSH_SECONDS and not self._stop.is_set():
-                continue  # the loop has counted, and what it has noted since is for the next time
-            try:
-                self.flush()
-            except Exception:  # whatever it is, the notes to come are still to be counted
-                _log.exception("some notes could not be counted")
+                self._waiting.write()  # after the flush: what comes from here on wakes this thread again
+
+    def _try_flush(self) -> None:
+        try:
+            self.flush()
+        except Exception:  # whatever it is, the notes to come are still to be counted
+            _log.exception("some notes could not be counted")
 
     def _row(self, subject: Subject) -> dict[str, FloatArray]:
         if subject.key not in self._subjects:
