@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import re
 import signal
 import socket
@@ -84,9 +85,19 @@ def wait_for(holds: Callable[[], Any], seconds: float = 15, explain: Callable[[]
 
 
 def free_port() -> int:
+    """One to be bound at once: the kernel may give it to another test later."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def lasting_port() -> int:
+    """One that the kernel gives to nobody who asks for any (Linux hands out those above 32767), for a server that starts minutes later."""
+    for port in random.SystemRandom().sample(range(20_000, 32_768), 100):
+        with socket.socket() as found, contextlib.suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("a hundred ports between 20000 and 32767 are all in use")
 
 
 def clean_environment() -> dict[str, str]:

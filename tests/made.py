@@ -13,7 +13,7 @@ from pathlib import Path
 
 import requests
 
-from tests.live_server import ROOT, clean_environment, free_port, wait_for
+from tests.live_server import ROOT, clean_environment, lasting_port, wait_for
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Made:
 @contextlib.contextmanager
 def make_run(folder: Path) -> Iterator[Made]:
     """`make run` in a fresh copy of the checkout, which shares only what is installed."""
-    made = Made(folder / "checkout", free_port())
+    made = Made(folder / "checkout", lasting_port())
     _copy_checkout(made.folder)
     log = folder / "make-run.log"
     environment = clean_environment() | {"VELETA_PORT": str(made.port), "VELETA_WORKERS": "4", "VELETA_TICK_SECONDS": "0.5"}
@@ -42,7 +42,7 @@ def make_run(folder: Path) -> Iterator[Made]:
     try:
         wait_for(lambda: process.poll() is not None or _ready(made), 800, log.read_text)
         assert process.poll() is None, log.read_text()
-        assert f"curl -s {made.url}/samples/digits/0.png" in log.read_text()
+        assert f"curl -s {made.url}/samples/digits/0.png" in log.read_text(), log.read_text()
         yield made
     finally:
         with contextlib.suppress(ProcessLookupError):
