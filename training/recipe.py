@@ -32,7 +32,7 @@ _OF_KIND = {
 Layer = dict[str, Any]
 #: Keys that only a training has a use for: a network that was brought is shrunk, and fine-tuned when it is pruned.
 OF_TRAINING = (
-    *("name", "layers", "base", "epochs", "max_updates", "output_activation", "normalization", "precision"),
+    *("name", "layers", "base", "epochs", "max_updates", "output_activation", "normalization", "precision", "kernels"),
     *("frozen_epochs", "unfreeze_stages", "unfreeze_epochs", "unfreeze_learning_rate"),
 )
 #: Keys that int8 depends on.
@@ -61,6 +61,7 @@ class Recipe:
     output_activation: str
     class_weights: str
     precision: str
+    kernels: str
     normalization: str
     max_shift_pixels: int
     max_rotation_degrees: float
@@ -118,9 +119,11 @@ def read_recipe(path: Path | None = None, settings: Iterable[str] = ()) -> Sourc
 
 
 def recorded_recipe(values: Mapping[str, Any], reasons: Mapping[str, str]) -> Source:
-    """The recipe that a manifest tells of, where its `name` is the file's. Raises RecipeError if it is not one of today."""
+    """The recipe that a manifest tells of, where its `name` is the file's. A key that came later has the value of the founding recipe,
+    which is what was done before there was a choice. Raises RecipeError if there is a key, or a value, that is none today.
+    """
     own = {key: copy.deepcopy(value) for key, value in values.items() if key != "name"}
-    return Source(_check(own), str(values.get("name", "")), dict(reasons))
+    return Source(_check(tomllib.loads(_text(FOUNDING)) | own), str(values.get("name", "")), dict(reasons))
 
 
 def default_recipe(data: str, kind: str = "image", task: str = "classification") -> Path:

@@ -37,6 +37,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "schedule": ("constant", "step", "exponential", "cosine", "one-cycle"),
     "class_weights": ("none", "balanced"),
     "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
+    "kernels": ("float", "binary"),
     "normalization": ("auto", "none", "range", "standardize"),
     "flip": ("none", "horizontal"),
 }

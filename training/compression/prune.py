@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from monitoring.arrays import FloatArray, IntArray
 from training.compression.channels import MAKERS, Channels, Groups
 from training.data.parts import Part
+from training.networks.rebuilt import rebuilt
 from training.onnx.graph import Graph
 
 Keep = dict[str, IntArray]
@@ -98,24 +99,11 @@ def _per_channel(product: NDArray[Any], size: int) -> NDArray[Any]:
 
 def rebuild(model: Any, groups: Groups, keep: Keep) -> Any:
     """The same network with only the channels in `keep`: an uncompiled functional Keras model with the weights sliced."""
-    graph = Graph.of(model)
-    layers = {call.name: call.layer for call in graph.calls[1:]}
-    smaller = {name: _smaller(name, layer, groups, keep) for name, layer in layers.items()}
-    entry = graph.calls[0]
-    taken = keras.Input(entry.shape, name=entry.name, dtype=entry.layer.dtype)
-    pruned = keras.Model(taken, graph.run(taken, smaller)[graph.output], name=model.name)
-    for name, layer in layers.items():
-        if getattr(layer, "weights", None):
-            smaller[name].set_weights(_sliced(name, layer, groups, keep))
-            if isinstance(layer, keras.layers.Normalization):
-                smaller[name].finalize_state()  # it computes with copies of its weights
-    return pruned
+    return rebuilt(model, lambda name, layer: _smaller(name, layer, groups, keep), lambda name, layer: _sliced(name, layer, groups, keep))
 
 
 def _smaller(name: str, layer: Any, groups: Groups, keep: Keep) -> Any:
-    """A new layer for the channels that are left. Its name is that of the call, which no other has. An operation has nothing to lose."""
-    if not isinstance(layer, keras.Layer):
-        return layer
+    """A new layer for the channels that are left."""
     config = layer.get_config() | {"name": name}
     kind, group = type(layer).__name__, groups.made.get(name)
     inner = [config[part] for part in ("layer", "backward_layer") if part in config]  # of a Bidirectional, or another that wraps one

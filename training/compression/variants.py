@@ -8,6 +8,7 @@ from typing import Any
 
 from models.manifest import VARIANTS
 from monitoring.arrays import FloatArray
+from training.compression.bits import pack
 from training.compression.channels import Groups
 from training.compression.prune import choose, rebuild
 from training.compression.quantize import quantize
@@ -15,6 +16,7 @@ from training.data.parts import Problem, Split
 from training.fitting.attempt import refit
 from training.fitting.fit import History, Schedule
 from training.fitting.progress import Progress
+from training.networks.binary import binarized, settled
 from training.onnx.export import export
 from training.onnx.graph import Graph
 from training.recipe import Recipe
@@ -44,7 +46,9 @@ def shrink(
     progress.say(f"pruned from {network.count_params():,} to {small.count_params():,} parameters")
     softened = (1 - _FROM_PARENT) * targets + _FROM_PARENT * network.predict(split.train.x, batch_size=graph.rows_at_once(), verbose=0)
     schedule = Schedule(recipe.prune_epochs, recipe.prune_max_updates, recipe.patience, recipe.batch_size)
-    return small, refit(small, recipe, problem, split, softened, schedule, progress)
+    learning = small if recipe.kernels == "float" else binarized(small)
+    tuning = refit(learning, recipe, problem, split, softened, schedule, progress)
+    return settled(learning), tuning
 
 
 def write_variants(folder: Path, networks: Mapping[str, Any], recipe: Recipe, split: Split, progress: Progress) -> dict[str, Path]:
@@ -55,5 +59,7 @@ def write_variants(folder: Path, networks: Mapping[str, Any], recipe: Recipe, sp
     for whole, small in (("fp32", "int8"), ("pruned", "pruned-int8")):
         export(networks[whole], paths[whole], split.test.x, recipe.seed)
         choice = quantize(paths[whole], paths[small], split.train.draw(recipe.calibration_rows, recipe.seed), split.validation)
+        for name in (whole, small):
+            pack(paths[name])
         progress.say(f"exported {whole} and {small} ({choice})")
     return paths

@@ -17,6 +17,7 @@ from training.fitting.progress import Progress
 from training.fitting.stages import Stage, stages_of
 from training.fitting.watch import Watch
 from training.fitting.weights import balanced
+from training.networks.binary import settled
 from training.networks.network import build
 from training.recipe import Recipe
 
@@ -50,7 +51,7 @@ def attempt(
         history = _fit_all(network, recipe, problem, split, progress, what, watch)
     if mirrored or recipe.precision != "float32":
         network = _plain(network, recipe, problem, split)
-    return Attempt(recipe, network, history)
+    return Attempt(recipe, settled(network), history)
 
 
 def refit(network: Any, recipe: Recipe, problem: Problem, split: Split, targets: Any, schedule: Schedule, progress: Progress) -> History:

@@ -11,12 +11,11 @@ import numpy as np
 
 from models.manifest import Input
 from monitoring.arrays import FloatArray
-from training.compression.channels import Groups
-from training.compression.prune import rebuild
 from training.errors import NetworkError
 from training.importing.door import Door, Shape
 from training.networks.arguments import first_sentence
 from training.networks.files import read_model
+from training.networks.rebuilt import rebuilt
 from training.onnx.graph import Graph
 from training.quiet import quiet_libraries
 
@@ -59,7 +58,7 @@ class KerasNetwork:
 
     def behind(self, door: Door, taken: Input) -> Any:
         """A Keras model of its layers, all lying open, that takes rows as the server has them and answers as it reads them."""
-        inner = Graph.of(rebuild(self._model, Groups.of(self._graph), {}))
+        inner = Graph.of(rebuilt(self._model))
         inputs = keras.Input(taken.shape[1:], name=taken.name)
         x = inputs
         for layer in _before(door, inputs.shape[1:]):

@@ -10,6 +10,7 @@ from training.data.parts import Part, Problem
 from training.errors import RecipeError
 from training.networks.arguments import first_sentence
 from training.networks.base import features_of
+from training.networks.binary import binarized
 from training.networks.layers import apply
 from training.networks.scaling import scaler, value_scale
 from training.recipe import Recipe
@@ -28,7 +29,15 @@ def build(recipe: Recipe, problem: Problem, train: Part | None = None) -> Any:
         x = apply(f"layers.{number}", layer, x)
     if len(x.shape) != 2:
         raise RecipeError(f'the last of the layers gives shape {x.shape[1:]}; end them with kind = "Flatten" or a Dense after it')
-    return keras.Model(inputs, _head(recipe, problem, train, x), name="network")
+    network = keras.Model(inputs, _head(recipe, problem, train, x), name="network")
+    return network if recipe.kernels == "float" else _binarized(network)
+
+
+def _binarized(network: Any) -> Any:
+    try:
+        return binarized(network)
+    except ValueError as error:
+        raise RecipeError(f'kernels is "binary", and {first_sentence(error)}; set it to "float"') from error
 
 
 def _scaled(recipe: Recipe, problem: Problem, train: Part | None, inputs: Any) -> Any:
