@@ -70,9 +70,10 @@ def run(training: Training) -> Outcome:
     with np.errstate(all="ignore"), contextlib.suppress(DivergedError):
         network = attempt(training.recipe, training.problem, training.split, Progress(io.StringIO()), watch=watch).network
     assert watch.facts is not None
-    scores = [_score(network, training, name) for name in ("validation", "test")] if network is not None else [0.0, 0.0]
+    validation, test = (_score(network, training, name) if network is not None else 0.0 for name in ("validation", "test"))
     trace = watch.facts.trace
-    return Outcome(watch.facts, *scores, network is None, time.monotonic() - started, int(trace.steps[-1]) if trace is not None else 0)
+    updates = int(trace.steps[-1]) if trace is not None else 0
+    return Outcome(watch.facts, validation, test, network is None, time.monotonic() - started, updates)
 
 
 def answers(network: Any, x: Any) -> FloatArray:

@@ -126,7 +126,8 @@ class KolmogorovSmirnov(Windowed):
             counts = np.zeros((len(drawn), len(values)), dtype=np.float32)
             np.add.at(counts, (np.arange(len(drawn))[:, None], drawn), 1)
             counts = _windows(counts, length) / np.float32(length * drawn.shape[1])
-            return np.max([part.distance(counts) for part in parts], axis=0)
+            largest: FloatArray = np.max([part.distance(counts) for part in parts], axis=0)
+            return largest
 
         return statistic
 

@@ -14,6 +14,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitoring.arrays import FloatArray
 
@@ -39,9 +40,9 @@ class Limit:
         limits: FloatArray = self.places + self.widths * self.height
         return limits
 
-    def exceeded(self, paths: FloatArray) -> FloatArray:
+    def exceeded(self, paths: FloatArray) -> NDArray[np.bool_]:
         """Whether any kind is over its limit: (runs, ticks)."""
-        exceeded: FloatArray = (paths >= self.each[:, None, None]).any(axis=0)
+        exceeded: NDArray[np.bool_] = np.any(paths >= self.each[:, None, None], axis=0)
         return exceeded
 
 

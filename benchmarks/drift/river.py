@@ -45,7 +45,8 @@ class Adwin:
         seen = _run(deployment, after, drawn[: _runs(limits)], deltas, np.concatenate([[0.0], until]))
         if limits is not None:
             return np.where(seen > 0, np.inf, -np.inf)
-        return np.where(seen > 0, -np.log(deltas)[:, None, None], _UNSURE).max(axis=0, keepdims=True)
+        surest: FloatArray = np.where(seen > 0, -np.log(deltas)[:, None, None], _UNSURE).max(axis=0, keepdims=True)
+        return surest
 
 
 def _runs(limits: FloatArray | None) -> int:

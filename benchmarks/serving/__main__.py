@@ -36,7 +36,7 @@ def main(words: Sequence[str] | None = None) -> int:
         find_wrk()
         model = find(arguments.store, arguments.model, arguments.variant)
         if any(name in PEERS and PEERS[name].own_environment for name in chosen) and (python := python_of_all()) != Path(sys.executable):
-            os.execv(python, [python, "-m", "benchmarks.serving", *(sys.argv[1:] if words is None else words)])
+            os.execv(python, [str(python), "-m", "benchmarks.serving", *(sys.argv[1:] if words is None else words)])
         report = run(model, chosen, plan)
     except (NoWrk, NotInstalled, NotServing, VeletaError, subprocess.SubprocessError) as error:
         print(f"benchmarks.serving: {error}", file=sys.stderr)

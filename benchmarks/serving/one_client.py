@@ -18,7 +18,8 @@ _AT_ONCE = 1 << 16
 
 def ask(port: int, post: Post, seconds: float) -> Load:
     """Ask for so long. What is not answered with 200 has failed."""
-    requests, waits, failed = wire(post), [], 0
+    requests, failed = wire(post), 0
+    waits: list[float] = []
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         began = time.perf_counter()

@@ -139,7 +139,7 @@ def python_of_all() -> Path:
     if Path(sys.base_prefix) == _base_python().parent.parent:
         return Path(sys.executable)
     constraints = ROOT / "constraints.txt"
-    wanted = ["--constraint", constraints, "--editable", ROOT, "pip"]  # which installs the peers
+    wanted: list[str | Path] = ["--constraint", constraints, "--editable", ROOT, "pip"]  # which installs the peers
     return _environment("veleta", [ROOT / "pyproject.toml", constraints], wanted)
 
 
