@@ -1,8 +1,9 @@
 """python -m benchmarks.size: how accurate do small networks become on Fashion-MNIST in ten minutes on two cores?
 
 Each recipe is trained from several seeds, which part the rows and start the weights in other ways, and beside it the founding network,
-which is a hundred times as large. The test part is that of the data set and is looked at once, by the exported file. What was trained is
-kept in benchmarks/.cache/size by the content of its recipe, so that a benchmark that was cut off goes on where it was.
+which is a hundred times as large, as it is and with binary kernels. The test part is that of the data set and is looked at once, by the
+exported file. What was trained is kept in benchmarks/.cache/size by the content of its recipe, so that a benchmark that was cut off goes
+on where it was.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.size.entries import BASELINE, ENTRIES, Entry
+from benchmarks.size.entries import BASELINES, ENTRIES, Entry
 from benchmarks.size.run import Outcome, kept, outcome, run
 from models.errors import VeletaError
 from training.data.parts import DataSet
@@ -49,10 +50,10 @@ def measure(arguments: argparse.Namespace, dataset: DataSet) -> list[Line]:
     from benchmarks.size.table import Line
 
     lines = []
-    for entry in (*ENTRIES, BASELINE):
+    for entry in (*ENTRIES, *BASELINES):
         if entry.name not in arguments.recipes:
             continue
-        seeds = range(arguments.baseline_seeds if entry is BASELINE else arguments.seeds)
+        seeds = range(arguments.baseline_seeds if entry in BASELINES else arguments.seeds)
         found = [_outcome(entry, seed, dataset, arguments) for seed in seeds]
         if outcomes := tuple(one for one in found if one is not None):
             lines.append(Line(entry, outcomes))
@@ -70,10 +71,12 @@ def _outcome(entry: Entry, seed: int, dataset: DataSet, arguments: argparse.Name
 
 def _parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.size", description=(__doc__ or "").split("\n\n")[0])
-    names = [entry.name for entry in (*ENTRIES, BASELINE)]
+    names = [entry.name for entry in (*ENTRIES, *BASELINES)]
     parser.add_argument("--recipes", nargs="+", choices=names, default=names, help="which of them (default all)")
     parser.add_argument("--seeds", type=int, metavar="N", help="trainings of each (default 3)")
-    parser.add_argument("--baseline-seeds", type=int, metavar="N", default=1, help="trainings of the founding network (default 1)")
+    parser.add_argument(
+        "--baseline-seeds", type=int, metavar="N", default=1, help="trainings of the founding network, as it is and binary (default 1)"
+    )
     parser.add_argument("--kept", action="store_true", help="train nothing, show what was trained before")
     parser.add_argument("--short", action="store_true", help="a few updates of each, to see that it works; nothing is kept")
     parser.add_argument("--data", default="fashion-mnist", metavar="NAME|DIR", help="images of 28×28 (default fashion-mnist)")

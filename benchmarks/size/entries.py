@@ -16,17 +16,20 @@ _SHORT = ("epochs=1", "max_rows=600", "batch_size=32", "calibration_rows=64")
 class Entry:
     """A recipe of training/recipes, the most parameters that it may have and the test accuracy that is wanted of it.
 
-    `published`: what others report for a network of about that size. The baseline is held against nothing.
+    `published`: what others report for a network of about that size. The baselines are held against nothing. `settings` change the recipe
+    `of`, where it is not that of the name.
     """
 
     name: str
     most_parameters: int | None = None
     goal: float | None = None
     published: str = ""
+    of: str = ""
+    settings: tuple[str, ...] = ()
 
     def recipe(self, seed: int, short: bool = False) -> Recipe:
         """With that seed; `short`: a few updates on a few rows, to see that it works."""
-        source = read_recipe(FOUNDING.with_name(f"{self.name}.toml"), _SHORT if short else ())
+        source = read_recipe(FOUNDING.with_name(f"{self.of or self.name}.toml"), (*self.settings, *(_SHORT if short else ())))
         return dataclasses.replace(source.recipe, seed=seed)
 
 
@@ -37,3 +40,4 @@ ENTRIES = (
     Entry("fashion_50k", 50_000, 0.93, "92.5 % with < 100,000"),
 )
 BASELINE = Entry("fashion-mnist")
+BASELINES = (BASELINE, Entry("binary", of=BASELINE.name, settings=("kernels=binary",)))

@@ -77,6 +77,7 @@ def run(recipe: Recipe, dataset: DataSet) -> Outcome:
     """Train as `veleta train` does, export, quantize, and only then look at the test part."""
     import keras
 
+    from training.compression.bits import pack
     from training.compression.quantize import quantize
     from training.fitting.attempt import attempt
     from training.fitting.progress import Progress
@@ -93,6 +94,8 @@ def run(recipe: Recipe, dataset: DataSet) -> Outcome:
         whole, small = Path(folder, "model.onnx"), Path(folder, "model.int8.onnx")
         export(network, whole, split.validation.x, recipe.seed)
         quantize(whole, small, split.train.draw(recipe.calibration_rows, recipe.seed), split.validation)
+        for path in (whole, small):
+            pack(path)
         accuracy, int8_accuracy = (evaluate(path, split.test, len(dataset.classes)).metrics["accuracy"].value for path in (whole, small))
         kibibytes, int8_kibibytes = (path.stat().st_size / 1024 for path in (whole, small))
     return Outcome(

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.size import __main__ as benchmark
 from benchmarks.size import run
-from benchmarks.size.entries import BASELINE, ENTRIES, Entry
+from benchmarks.size.entries import BASELINE, BASELINES, ENTRIES, Entry
 from benchmarks.size.run import Outcome
 from benchmarks.size.table import Line, to_text
 from training.data.parts import DataSet
@@ -100,7 +100,8 @@ def test_a_training_is_kept_by_its_recipe_and_its_data(tmp_path: Path, monkeypat
 def test_the_short_form_runs_through(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert benchmark.main(["--short", "--data", "digits", "--json", str(tmp_path / "lines.json")]) == 0
     out, lines = capsys.readouterr().out, json.loads((tmp_path / "lines.json").read_text())
-    assert [line["recipe"] for line in lines] == [entry.name for entry in (*ENTRIES, BASELINE)]
+    assert [line["recipe"] for line in lines] == [entry.name for entry in (*ENTRIES, *BASELINES)]
+    assert sum(line["parameters"] == lines[-1]["parameters"] for line in lines) == 2, "binary kernels are as many"
     for line, entry in zip(lines, ENTRIES, strict=False):
         assert line["parameters"] <= (entry.most_parameters or 0)
         assert f"{entry.goal:.1%}: NOT REACHED" in out  # 600 rows are too few
