@@ -116,3 +116,13 @@ def test_the_channels_of_a_kernel_may_be_its_first_axis_or_its_last(axis: int, k
     assert "kernel/bits" in {constant.name for constant in onnx.load(path).graph.initializer}
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     np.testing.assert_array_equal(session.run(None, {})[0], kernel.astype(np.float32))
+
+
+def test_one_size_for_all_weights_is_not_written_for_each_row(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((4096,)), L.Dense(8), L.Dense(3, activation="softmax")])
+    kernel, bias = model.layers[0].get_weights()
+    model.layers[0].set_weights([np.where(kernel < 0, -0.5, 0.5), bias])
+    path = tmp_path / "model.onnx"
+    onnx.save(emit(model), path)
+    pack(path)
+    assert path.stat().st_size < 4096 * 8 / 8 + 4000

@@ -40,11 +40,11 @@ def pack(path: Path) -> None:
 
 def _sizes(kernel: NDArray[Any]) -> NDArray[Any] | None:
     """What the weights are but for their sign, in a shape that goes with the kernel's, if that is one number for each output channel: along
-    the first axis (Conv, a transposed Gemm) or the last.
+    the first axis (Conv, a transposed Gemm) or the last. Where it is one number for all, the axis with fewer will do.
     """
     if kernel.ndim < 2 or kernel.dtype not in (np.float32, np.int8):
         return None
-    for axis in (0, kernel.ndim - 1):
+    for axis in sorted((0, kernel.ndim - 1), key=lambda axis: kernel.shape[axis]):
         others = tuple(other for other in range(kernel.ndim) if other != axis)
         size: NDArray[Any] = np.abs(kernel).max(axis=others, keepdims=True)
         if np.array_equal(np.abs(kernel), np.broadcast_to(size, kernel.shape)):
