@@ -28,8 +28,10 @@ def load_keras_quietly(devices: int = 0) -> None:
         import keras
 
         from training.devices import prepare
+        from training.onednn import without_strided_points
 
         prepare(devices)
+        without_strided_points()
         keras.random.SeedGenerator(0)  # makes TensorFlow start up, with all that it has to say
     logging.getLogger("absl").setLevel(logging.ERROR)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
