@@ -67,6 +67,25 @@ def test_values_are_compared_by_their_squared_errors() -> None:
     assert compare_classes(np.full((9, 3), np.nan), np.eye(3)[np.zeros(9, int)], np.zeros(9)).better
 
 
+def test_values_that_come_a_little_nearer_while_others_go_far_off_are_not_better() -> None:
+    first = np.ones((100, 1))
+    second = np.concatenate([np.full((60, 1), 0.99), np.full((40, 1), 5.0)])  # the mean absolute error grows from 1.0 to 2.6
+    proof = compare_values(first, second, np.zeros(100))
+    assert (proof.won, proof.lost, proof.p) == (60, 40, 1.0)
+    assert not proof.better
+    assert wilcoxon(first[:, 0] ** 2, second[:, 0] ** 2).pvalue < 0.05
+
+
+def test_a_proof_says_what_it_was_taken_from() -> None:
+    y = np.zeros(40, int)
+    surer = np.tile([0.9, 0.1], (40, 1))
+    unsure = np.tile([0.6, 0.4], (40, 1)) + np.linspace(-0.05, 0.05, 40)[:, None] * [1, -1]
+    unsure[0] = [0.4, 0.6]  # one row won
+    assert str(compare_classes(unsure, surer, y)).startswith("1 rows won, 0 lost, p = ")
+    assert str(compare_classes(unsure, surer, y)).endswith(" by how sure the answers are: better")
+    assert " by " not in str(compare_classes(np.eye(2)[1 - y], np.eye(2)[1 - y], y))
+
+
 def network(rng: np.random.Generator, y: IntArray, sure: float) -> FloatArray:
     """Answers to the rows, the better the surer."""
     raw = rng.normal(size=(len(y), 10)) + sure * np.eye(10)[y]

@@ -6,7 +6,8 @@ three points more often than not. The paired t-test of the rows' Brier scores, t
 Brier, Monthly Weather Review 78 (1950), p. 1), sees more of it; it speaks only where it says the same as the count of the rows, so that
 nothing is called better that tells fewer, and where there are 30 rows or more, so that their mean is about normal. The p-value is then
 twice the smaller of the two (Bonferroni). Values: Wilcoxon's signed-rank test on the squared errors, which few large errors do not decide
-(F. Wilcoxon, Biometrics Bulletin 1 (1945), p. 80).
+(F. Wilcoxon, Biometrics Bulletin 1 (1945), p. 80); it speaks, too, only where its ranks say the same as the count of the rows, since more
+rows can come a little nearer while the others go far off.
 """
 
 from __future__ import annotations
@@ -30,11 +31,14 @@ _FARTHEST = 1e300
 
 @dataclass(frozen=True)
 class Proof:
-    """Rows that only the second, and only the first, got right (regression: came nearer to); the two-sided p-value of "alike"."""
+    """Rows that only the second, and only the first, got right (regression: came nearer to); the two-sided p-value of "alike", and what it
+    was taken from, if not from those counts.
+    """
 
     won: int
     lost: int
     p: float
+    of: str = ""
 
     @property
     def better(self) -> bool:
@@ -43,7 +47,7 @@ class Proof:
 
     def __str__(self) -> str:
         what = "better" if self.better else "worse" if self.p < SURE else "no difference beyond chance"
-        return f"{self.won} rows won, {self.lost} lost, p = {self.p:.2g}: {what}"
+        return f"{self.won} rows won, {self.lost} lost, p = {self.p:.2g}{f' by {self.of}' if self.of else ''}: {what}"
 
 
 def compare_classes(first: FloatArray, second: FloatArray, y: NDArray[np.generic]) -> Proof:
@@ -59,7 +63,8 @@ def compare_classes(first: FloatArray, second: FloatArray, y: NDArray[np.generic
         return Proof(won, lost, mcnemar(won, lost))
     gain = _brier(first, labels) - _brier(second, labels)
     agrees = (won - lost) * float(gain.mean()) > 0
-    return Proof(won, lost, min(1.0, 2 * min(mcnemar(won, lost), _paired_t(gain) if agrees else 1.0)))
+    counted, weighed = mcnemar(won, lost), _paired_t(gain) if agrees else 1.0
+    return Proof(won, lost, min(1.0, 2 * min(counted, weighed)), "how sure the answers are" if weighed < counted else "")
 
 
 def _brier(answers: FloatArray, labels: NDArray[np.int64]) -> FloatArray:
@@ -90,9 +95,11 @@ def mcnemar(won: int, lost: int) -> float:
 
 def compare_values(first: FloatArray, second: FloatArray, y: NDArray[np.generic]) -> Proof:
     """Answers (n, 1) of two networks to rows with values (n,). NaN is as wrong as can be."""
-    from scipy.stats import wilcoxon
+    from scipy.stats import rankdata, wilcoxon
 
     one, two = (np.fmin((answers[:, 0] - y.astype(np.float64)) ** 2, _FARTHEST) for answers in (first, second))
     won, lost = int((two < one).sum()), int((one < two).sum())
-    p = float(np.asarray(wilcoxon(one, two).pvalue, np.float64)) if won + lost else 1.0
-    return Proof(won, lost, p)
+    gain = (one - two)[one != two]
+    agrees = (won - lost) * float((np.sign(gain) * rankdata(np.abs(gain))).sum()) > 0
+    p = float(np.asarray(wilcoxon(one, two).pvalue, np.float64)) if agrees else 1.0
+    return Proof(won, lost, p, "the ranks of the errors")
