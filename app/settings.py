@@ -105,6 +105,7 @@ def resolve(flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[
         value, origins[name] = configuration.find(name, flags.get(name), environ, file, part.default)
         values[name] = _convert(name, value, types[name], part.metadata, origins[name])
     settings = Settings(**values)
+    configuration.events_place(settings.events, settings.state_folder)  # refuses what is neither a file nor PostgreSQL
     if settings.variant and settings.variant not in VARIANTS:
         raise VeletaError(f"variant is {settings.variant!r} ({origins['variant']}), expected one of {', '.join(VARIANTS)}")
     return settings, origins

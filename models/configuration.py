@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from models.errors import VeletaError
 
 FILE = Path("veleta.toml")
 STORE = "models"
 _DATABASES = ("postgresql://", "postgres://")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+#: A URL in which it is plain where the password ends: scheme, who, where, and what is asked of it.
+_PLAIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+://)(?:[^@/?]*@)?([^@/?]*(?:/[^@?#]*)?)(?:\?[^@]*)?")
 
 
 def find(name: str, flag: Any, environ: Mapping[str, str], file: Mapping[str, Any], default: Any) -> tuple[Any, str]:
@@ -50,22 +53,26 @@ def state_folder(given: str, store: Path) -> Path:
 
 
 def events_place(given: str, state: Path) -> str | Path:
-    """The file of the labels, or the URL of the database that has them."""
+    """The file of the labels, or the URL of the database that has them. Raises VeletaError for a URL of anything else."""
     if given.startswith(_DATABASES):
         return given
+    if _URL.match(given):
+        raise VeletaError(f"events is {without_password(given)!r}, expected a file or postgresql://USER@HOST/DATABASE")
     return Path(given) if given else state / "events.db"
 
 
 def without_password(place: str) -> str:
-    """The URL of a database as it may be shown; anything else as it is.
+    """The URL of a database as it may be shown; anything else as it is. Of one that can be read in several ways only the beginning.
 
     >>> without_password("postgresql://veleta:secret@db.example:5432/events?password=x"), without_password("a@b?.db")
     ('postgresql://db.example:5432/events', 'a@b?.db')
+    >>> without_password("postgresql://veleta:a/b?c@db.example/events")
+    'postgresql://…'
     """
-    if not place.startswith(_DATABASES):
+    if not _URL.match(place):
         return place
-    parts = urlsplit(place)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+    found = _PLAIN.fullmatch(place)
+    return found[1] + found[2] if found else f"{place.partition(':')[0]}://…"
 
 
 def state_root(flag: str | None, store: Path, environ: Mapping[str, str]) -> Path:

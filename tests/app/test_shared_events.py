@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 import requests
 
-from app.settings import Settings
+from app.settings import Settings, resolve
+from models.configuration import without_password
+from models.errors import VeletaError
 from monitoring.accuracy.labels import Labels
 from monitoring.counts.examples import Examples
 from monitoring.counts.label_log import LabelLog, LogError
@@ -291,6 +293,32 @@ def test_its_password_is_not_shown() -> None:
     shown = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
     assert "postgresql://db.example/events " in shown
     assert "hush" not in shown
+
+
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        ("postgresql://u:pa#ss@h:1/e", "postgresql://h:1/e"),
+        ("postgresql://u:p[a]ss@h/e?connect_timeout=1", "postgresql://h/e"),
+        ("postgresql://u:p%40ss@h1,h2/e", "postgresql://h1,h2/e"),
+        ("postgres://u:hush/hush@h/e", "postgres://…"),
+        ("postgresql://u:hush?hush@h/e", "postgresql://…"),
+        ("postgresql://u:hush@hush@h/e", "postgresql://…"),
+        ("postgresql://h/e?password=hush@hush", "postgresql://…"),
+        ("mysql+pymysql://u:hush@h/e", "mysql+pymysql://h/e"),
+        ("sqlite:///a/b.db", "sqlite:///a/b.db"),
+        ("a/b@c?.db", "a/b@c?.db"),
+    ],
+)
+def test_no_password_is_shown_whatever_is_in_it(place: str, shown: str) -> None:
+    assert without_password(place) == shown
+
+
+@pytest.mark.parametrize("place", ["mysql://u:hush@h/e", "PostgreSQL://u:hush@h/e", "postgresql+psycopg://u:hush@h/e", "postgresql:/h/e"])
+def test_a_url_of_another_database_is_refused(place: str) -> None:
+    with pytest.raises(VeletaError, match="expected a file or postgresql://USER@HOST/DATABASE") as refused:
+        resolve({"events": place}, {}, {})
+    assert "hush" not in str(refused.value)
 
 
 def test_a_url_is_no_file() -> None:

@@ -77,6 +77,8 @@ def _examples(arguments: argparse.Namespace, name: str, store: Store) -> list[Ex
     """What was labelled up to now. Raises RefreshError if nothing was."""
     state = state_root(arguments.state, store.root, os.environ)
     events = events_place(str(find("events", arguments.events, os.environ, read_file(), "")[0]), state)
+    if isinstance(events, Path) and arguments.events and not events.is_file():
+        raise RefreshError(f"there is no event store {events}; say with --events where the server keeps its labels")
     if not state.is_dir() or (isinstance(events, Path) and not events.is_file()):
         raise RefreshError(f"no server has noted anything in {state}; send labels to /feedback, or say with --state where its folder is")
     kept = Examples(state)

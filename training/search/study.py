@@ -20,6 +20,7 @@ from optuna.storages import JournalStorage, RDBStorage, RetryHeartbeatStaleTrial
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from models.configuration import without_password
 from training.errors import SearchError
 from training.runs.record import is_free
 from training.search.sampler import sampler_of
@@ -91,7 +92,7 @@ def open_study(setup: Setup, space: Sequence[Dimension], about: Mapping[str, Any
         raise
     except Exception as error:  # from OSError to what each database driver raises
         words = str(error).strip().splitlines() or [type(error).__name__]
-        raise SearchError(f"the study cannot be kept in {_without_password(setup.storage)}: {words[0]}; give another --storage") from error
+        raise SearchError(f"the study cannot be kept in {without_password(setup.storage)}: {words[0]}; give another --storage") from error
     return study
 
 
@@ -220,8 +221,3 @@ def _cut_half_line(journal: Path) -> None:
         if file.read(1) != b"\n":
             file.seek(0)
             file.truncate(file.read().rfind(b"\n") + 1)
-
-
-def _without_password(place: str) -> str:
-    scheme, mark, rest = place.partition("://")
-    return f"{scheme}{mark}{rest.rpartition('@')[2]}" if mark else place
