@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.live_server import wait_for
 from tests.training.runs import ROOT, veleta_train
 from training.runs.changes import difference
 from training.runs.difference import paired
@@ -135,12 +136,26 @@ interruption.listen()
 with contextlib.suppress(BaseException):
     os.kill(os.getpid(), {int(sent)})
 try:
-    interruption.check()
+    interruption.last_chance()
 except BaseException as error:
     print(type(error).__name__)
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == f"{raised.__name__}\n"
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_that_comes_when_the_version_is_on_the_shelf_finds_the_work_done(tiny: Path, tmp_path: Path, sent: signal.Signals) -> None:
+    store = tmp_path / "store"
+    words = [sys.executable, "-m", "veleta", "train", str(tiny), "--store", str(store), "--set", "max_rows=300", "epochs=1"]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        wait_for(lambda: process.poll() is not None or list(store.glob("digits/.staging-*")) or (store / "digits/1").exists(), 120)
+        process.send_signal(sent)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "digits/1 is published" in out
+    assert "interrupted" not in err
+    assert [run.result.version for run in Record.of(store).runs("digits")[0]] == [1]
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

@@ -87,5 +87,5 @@ def publish(
         write_card(work / "card.html", Card(numbered, source, dataset, scores, story))
         return dataclasses.replace(numbered, files={file: digest(work / file) for file in _FILES if (work / file).exists()})
 
-    interruption.check()
+    interruption.last_chance()
     return store.publish(name, work, manifest), scores
