@@ -162,8 +162,23 @@ class Manifest:
             manifest: Manifest = parse(cls, data, "manifest")
         except MisfitError as error:
             raise ManifestError(f"{path}: {error}") from error
-        manifest.variant()
+        if problem := manifest._problem():
+            raise ManifestError(f"{path}: {problem}; publish the version again")
         return manifest
+
+    def _problem(self) -> str | None:
+        """What does not fit together, and could not be served as it is."""
+        variants = {variant.name: variant for variant in self.variants}
+        if self.default_variant not in variants:
+            return f"default_variant is {self.default_variant!r}, and there is {', '.join(variants) or 'none'}"
+        if not variants[self.default_variant].published:
+            return f"default_variant is {self.default_variant!r}, which is not published: {variants[self.default_variant].reason}"
+        if self.task == "classification" and (len(self.classes) < 2 or len(set(self.classes)) < len(self.classes)):
+            return f"classes are {', '.join(map(repr, self.classes)) or 'none'}, expected two or more that differ"
+        for file in (*self.files, *(variant.file for variant in self.variants)):
+            if file != Path(file).name:
+                return f"the file {file!r} lies elsewhere, expected one beside the manifest"
+        return None
 
 
 def digest(path: Path) -> File:

@@ -85,8 +85,9 @@ class Store:
         return self._read_number(name, "live")
 
     def candidate(self, name: str) -> int | None:
-        """The version under trial, or None."""
-        return self._read_number(name, "candidate")
+        """The version under trial, or None; one that is gone is under none."""
+        number = self._read_number(name, "candidate")
+        return number if number in self.versions(name) else None
 
     def open(self, name: str, version: int | None = None) -> Published:
         """A version (the live one without a number). Raises StoreError or ManifestError."""
@@ -125,6 +126,8 @@ class Store:
             with _locked(home):
                 self._sweep(home)
                 version = max(self._numbers(name), default=0) + 1
+                if self.candidate(name) is None:
+                    (home / "candidate").unlink(missing_ok=True)  # the number of one that is gone may be given again
                 staged = Path(tempfile.mkdtemp(prefix=_STAGING, dir=home))
                 try:
                     made = manifest(version)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +52,15 @@ def test_a_candidate_is_under_trial_until_it_is_promoted(store: Store) -> None:
         store.propose("digits8", 7)
 
 
+def test_a_candidate_that_is_gone_puts_no_other_under_trial(store: Store, digits8: Data, tmp_path: Path) -> None:
+    store.propose("digits8", 2)
+    shutil.rmtree(store.root / "digits8/2")
+    assert store.candidate("digits8") is None
+    small_models.publish(store, "digits8", digits8, tmp_path / "again")
+    assert store.versions("digits8") == [1, 2]  # the number was free
+    assert store.candidate("digits8") is None
+
+
 def test_promoting_what_is_live_changes_nothing(store: Store) -> None:
     store.promote("digits8", 2)
     store.promote("digits8", 2)
@@ -76,11 +87,14 @@ def test_an_altered_file_is_named_and_never_promoted(store: Store) -> None:
         (("format",), 99, r"format is 99, this Veleta reads 1"),
         (("variants",), {}, r"manifest\.variants is '{}', expected a list"),
         (("input", "range"), [0.0], r"manifest\.input\.range is '\[0\.0\]', expected 2 values"),
-        (("default_variant",), "int4", r"has no variant 'int4'; it has fp32, int8"),
+        (("default_variant",), "int4", r"manifest\.json: default_variant is 'int4', and there is fp32, int8; publish the version again"),
+        (("variants", 1, "published"), False, r"default_variant is 'int8', which is not published: None"),
+        (("classes",), ["a"] * 10, r"classes are 'a', 'a', .* expected two or more that differ"),
+        (("variants", 1, "file"), "../../1/model.onnx", r"the file '\.\./\.\./1/model\.onnx' lies elsewhere"),
         (("name",), "other", r"holds other/1 by its manifest"),
     ],
 )
-def test_a_wrong_field_is_named(store: Store, path: tuple[str, ...], value: object, message: str) -> None:
+def test_a_wrong_field_is_named(store: Store, path: tuple[Any, ...], value: object, message: str) -> None:
     file = store.root / "digits8/1/manifest.json"
     data = json.loads(file.read_text())
     place = data
