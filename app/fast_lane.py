@@ -48,8 +48,7 @@ class FastLane:
 
     def __init__(self, flask_app: Flask, threads: int) -> None:
         self._service: Service = flask_app.extensions["veleta"]
-        as_wsgi: Any = flask_app
-        self._flask: Any = WSGIMiddleware(as_wsgi, workers=threads)
+        self._flask: Any = WSGIMiddleware(_ending(flask_app), workers=threads)
         self._batcher = Batcher(self._service.recorder, self._service.settings.max_queue_rows, self.shares.is_single)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -165,6 +164,15 @@ class FastLane:
         return explain(error, f"POST {visit.path}", self._service.recorder)
 
 
+def _ending(flask_app: Flask) -> Any:
+    """The app, told that a body ends by itself: of one in chunks nobody says how long it is, and Flask would read nothing of it."""
+
+    def call(environ: dict[str, Any], start_response: Any) -> Any:
+        return flask_app(environ | {"wsgi.input_terminated": True}, start_response)
+
+    return call
+
+
 def _write(visit: Visit, asked: Asked, found: Answer) -> Reply:
     """In between others of the same batch."""
     current.set(visit)
@@ -179,16 +187,17 @@ async def _read(headers: Mapping[str, str], receive: Receive, limit: int) -> byt
     """The whole body. Raises OverLimit before more than the limit is kept."""
     said = headers.get("content-length", "0")
     parts: list[bytes] = []
-    size = int(said) if said.isdecimal() else 0
+    _hold(int(said) if said.isdecimal() else 0, limit)
+    size = 0
     while True:
-        _hold(size, limit)
         message = await receive()
         if message["type"] == "http.disconnect":
             raise _GoneError
         parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        _hold(size, limit)
         if not message.get("more_body", False):
             return parts[0] if len(parts) == 1 else b"".join(parts)
-        size = max(size, sum(map(len, parts)))
 
 
 def _hold(size: int, limit: int) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.answers import Reply, write
 from app.batching import ask, note
@@ -40,7 +41,11 @@ def answer(data: Any) -> Response:
 
 
 def body() -> bytes:
-    return decompress(request.get_data(cache=False), request.headers.get("Content-Encoding", ""), service().limits)
+    """Raises RequestEntityTooLarge. Of a body without a length Flask takes what is allowed, and does not look whether there is more."""
+    data, ends = request.get_data(cache=False), request.environ.get("wsgi.input_terminated")
+    if ends and len(data) == service().limits.max_body_bytes and request.environ["wsgi.input"].read(1):
+        raise RequestEntityTooLarge
+    return decompress(data, request.headers.get("Content-Encoding", ""), service().limits)
 
 
 def _predict(prediction: Prediction, **parts: str) -> Response:

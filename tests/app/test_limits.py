@@ -127,6 +127,24 @@ def test_keep_alive_with_bodies_of_all_sizes_loses_nothing(server: LiveServer, d
             assert len(answer.json()["predictions"]) == rows
 
 
+@pytest.mark.parametrize("path", ["/predict/digits8", "/feedback"])
+def test_a_body_in_chunks_is_held_to_the_limit_however_it_comes(shelf: Path, tmp_path: Path, path: str) -> None:
+    """Nobody says beforehand how long it is."""
+    shutil.copytree(shelf, tmp_path / "store")
+    with running(tmp_path / "store", "--workers", "1", "--max-body-bytes", "640") as small:
+        for size, said in ((640, 200 if path.startswith("/predict") else 400), (641, 413), (64_000, 413)):
+            for pieces in ([size], [size - 1, 1], [100] * (size // 100) + [size % 100 or 1]):
+                body = (b"\x01" * piece for piece in pieces)
+                answer = requests.post(small.url + path, data=body, headers=RAW, timeout=20)
+                assert (answer.status_code, "max_body_bytes" in answer.text) == (said, said == 413), (size, pieces[:2])
+
+
+def test_labels_may_come_in_chunks(server: LiveServer, digits8: Data) -> None:
+    receipt = server.post("/predict/digits8", data=np.ascontiguousarray(digits8.test_x[0]).tobytes()).json()["predictions"][0]["id"]
+    body = json.dumps({"id": receipt, "label": "7"}).encode()
+    assert server.post("/feedback", data=iter([body[:9], body[9:]])).json()["matched"] == 1
+
+
 def test_pipelined_requests_are_answered_in_their_order(server: LiveServer, digits8: Data) -> None:
     image = np.ascontiguousarray(digits8.test_x[0]).tobytes()
     one = b"POST /predict/digits8 HTTP/1.1\r\nHost: x\r\nContent-Length: 64\r\n\r\n" + image
