@@ -28,6 +28,7 @@ EPOCHS, ROWS = 12, 60
 
 def layer(name: str, **values: Any) -> LayerFacts:
     usual = {
+        "takes": (),
         "kind": "Dense",
         "activation": "relu",
         "units": 64,
@@ -56,7 +57,8 @@ def healthy() -> Facts:
     settings = Settings(
         "categorical_crossentropy", False, "softmax", "adam", 1e-3, 0.9, 1e-7, False, "constant", 32, EPOCHS, 300, 8, False, (0.0, 0.0, 0.0)
     )
-    layers = (layer("dense"), layer("dense_1"), layer("probabilities", activation="softmax", units=10))
+    last = layer("probabilities", takes=("dense_1",), activation="softmax", units=10)
+    layers = (layer("dense"), layer("dense_1", takes=("dense",)), last)
     falling = 2.3 * np.exp(-np.arange(1, EPOCHS + 1) / 2.5) + 0.08
     rising = 1 - 0.9 * np.exp(-np.arange(1, EPOCHS + 1) / 2.5)
     curves = Curves(falling, rising, falling, rising, falling + 0.1, np.minimum(rising, 0.92), np.full(EPOCHS, 1e-3))

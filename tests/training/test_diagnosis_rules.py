@@ -10,12 +10,16 @@ import numpy as np
 import pytest
 
 from tests.training.diagnosis_facts import EPOCHS, activated, but, healthy, layer, traced
+from tests.training.problems import IMAGE, ready, with_layers
 from training.diagnosis.diagnose import diagnose
 from training.diagnosis.facts import Curves, Facts
 from training.diagnosis.kinds import KINDS
+from training.diagnosis.measure.network import layer_facts
 from training.diagnosis.measure.passes import effective_rank
 from training.diagnosis.measure.reference import reference
 from training.diagnosis.remedies import ALL_REMEDIES, REMEDIES
+from training.diagnosis.rules.network import missing_nonlinearity
+from training.networks.network import build
 from training.recipe import read_recipe
 
 pytestmark = pytest.mark.training
@@ -140,6 +144,16 @@ def test_what_is_unusual_but_does_no_harm_is_not_called_ill() -> None:
         layer("probabilities", activation="softmax", twins=1.0, deviation=0.0),
     )
     assert diagnose(but(facts, layers=layers)) == ()
+
+
+def test_layers_beside_each_other_are_not_in_a_row() -> None:
+    """A shortcut is listed behind the layer that it goes around."""
+    assert missing_nonlinearity(but(healthy(), layers=layer_facts(build(ready("cnn"), IMAGE)))) is None
+    block = {"kind": "Residual", "layers": [{"kind": "Dense", "units": 8}, {"kind": "Dropout", "rate": 0.1}, {"kind": "Dense", "units": 8}]}
+    recipe = with_layers({"kind": "Flatten"}, {"kind": "Dense", "units": 8, "activation": "relu"}, block)
+    finding = missing_nonlinearity(but(healthy(), layers=layer_facts(build(recipe, IMAGE))))
+    assert finding is not None
+    assert "Nothing bends what goes from dense" in finding.evidence
 
 
 def test_a_narrow_layer_is_too_small_and_not_started_too_small() -> None:

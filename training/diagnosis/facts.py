@@ -90,10 +90,11 @@ class LayerFacts:
     """One layer of the fresh network. `deviation` is that of its kernel at the start, `ideal` the one that keeps the signal as
     strong as it came (He for ReLU, Glorot otherwise), both None without a kernel. `twins` is the share of its columns that equal
     another column. `recurrent_gain` is the largest singular value of a recurrent kernel, gate by gate. `pretrained`: its weights
-    come from another model. `bias` is the mean of its bias at the start.
+    come from another model. `bias` is the mean of its bias at the start. `takes` are the names of the layers whose outputs it takes.
     """
 
     name: str
+    takes: tuple[str, ...]
     kind: str
     activation: str
     units: int

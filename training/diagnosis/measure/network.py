@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from monitoring.arrays import FloatArray
 from training.diagnosis.facts import KERNELS, Inputs, LayerFacts
+from training.onnx.graph import Graph
 
 _RECTIFIERS = ("relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "swish", "selu", "hard_swish")
 _REACH = {"relu": (0.0, math.inf), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "softmax": (0.0, 1.0), "softplus": (0.0, math.inf)}
@@ -20,7 +22,20 @@ _NORMALIZERS = ("BatchNormalization", "LayerNormalization", "GroupNormalization"
 
 def layer_facts(network: Any, pretrained: bool = False) -> tuple[LayerFacts, ...]:
     """Of every layer that computes something, in order. `pretrained`: the weights come from another model."""
-    return tuple(_facts(layer, pretrained) for layer in flat_layers(network))
+    taken = _taken(network)
+    return tuple(_facts(layer, taken[layer.name], pretrained) for layer in flat_layers(network))
+
+
+def _taken(network: Any) -> defaultdict[str, tuple[str, ...]]:
+    """The names of the layers whose outputs each layer takes; that of a call begins with those of the networks in which it lies."""
+    taken: defaultdict[str, tuple[str, ...]] = defaultdict(tuple)
+    for call in Graph.of(network).calls:
+        taken[_own(call.name)] += tuple(_own(tensor.layer) for tensor in call.inputs)
+    return taken
+
+
+def _own(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def flat_layers(network: Any) -> Iterator[Any]:
@@ -83,13 +98,14 @@ def _spreads(seen: FloatArray) -> FloatArray:
     return spreads
 
 
-def _facts(layer: Any, pretrained: bool) -> LayerFacts:
+def _facts(layer: Any, takes: tuple[str, ...], pretrained: bool) -> LayerFacts:
     kernels = _kernels(layer)
     worst = max(kernels, key=lambda one: abs(math.log(max(_deviation(one), 1e-12) / _ideal(one, layer))), default=None)
     regularizer = getattr(layer, "kernel_regularizer", None)
     shape = tuple(kernels[0].shape) if kernels else (0, 0)
     return LayerFacts(
         name=layer.name,
+        takes=takes,
         kind=layer.__class__.__name__,
         activation=activation_of(layer),
         units=int(getattr(layer, "units", shape[-1])),  # a recurrent kernel has as many columns as gates times units

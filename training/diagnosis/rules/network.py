@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from training.diagnosis import thresholds as at
 from training.diagnosis.facts import Facts, LayerFacts
@@ -116,18 +117,22 @@ def frozen_layer(facts: Facts) -> Finding | None:
 
 def missing_nonlinearity(facts: Facts) -> Finding | None:
     """Two linear maps in a row are one."""
-    before: LayerFacts | None = None
+    layers = {layer.name: layer for layer in facts.layers}
     for layer in facts.layers:
-        if layer.kind in _LINEAR_KINDS:
-            if before is not None:
-                return found(
-                    "missing-nonlinearity",
-                    f"Nothing bends what goes from {before.name} to {layer.name}: together they are one layer.",
-                    before.name,
-                )
-            before = layer if layer.activation == "linear" else None
-        elif layer.kind not in _TRANSPARENT:
-            before = None
+        if layer.kind in _LINEAR_KINDS and (before := _linear_before(layer, layers)):
+            evidence = f"Nothing bends what goes from {before.name} to {layer.name}: together they are one layer."
+            return found("missing-nonlinearity", evidence, before.name)
+    return None
+
+
+def _linear_before(layer: LayerFacts, layers: Mapping[str, LayerFacts]) -> LayerFacts | None:
+    """A linear layer whose output a layer takes as it is. What is not among the layers is the input, or arithmetic."""
+    names = list(layer.takes)
+    while names:
+        before = layers.get(names.pop())
+        if before and before.kind in _LINEAR_KINDS and before.activation == "linear":
+            return before
+        names += before.takes if before and before.kind in _TRANSPARENT else ()
     return None
 
 
