@@ -71,7 +71,9 @@ def train(arguments: argparse.Namespace) -> None:
     need_the_extra()
     dataset = load(arguments.data, Wanted.of(arguments))
     problem = dataset.problem
-    source = source or read_recipe(default_recipe(arguments.data, problem.input.kind, problem.task), arguments.set)
+    taken = problem.input
+    usual = default_recipe(arguments.data, taken.kind, problem.task, len(taken.row_shape))
+    source = source or read_recipe(usual, arguments.set)
     name = check_name(arguments.name or dataset.name)
     if arguments.folds is not None:
         dataset.folds(arguments.folds, source.recipe.seed, source.recipe.max_rows)  # raises if they cannot be made

@@ -9,13 +9,20 @@ import tensorflow as tf
 
 from training.errors import TrainingError
 
+#: Of a processor. Each takes memory, and a batch has to have rows for all.
+_MOST_PARTS = 8
+
 
 def prepare(devices: int) -> None:
     """Before TensorFlow starts: a GPU takes memory as it needs it, and without one the processor is split into `devices` parts.
 
     Splitting brings no speed, since one part uses all cores already; it is how a training on several devices is tried without them.
+    Raises TrainingError for a number that cannot be.
     """
     gpus = tf.config.list_physical_devices("GPU")
+    most = len(gpus) or _MOST_PARTS
+    if not 0 <= devices <= most:
+        raise TrainingError(f"--devices is {devices}, expected 0 to {most}{'' if gpus else ', the parts of a processor'}")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     if not gpus and devices > 1:

@@ -22,10 +22,13 @@ from training.schema import checked, checked_layers
 
 _RECIPES = Path(__file__).with_name("recipes")
 FOUNDING = _RECIPES / "founding.toml"
+_DENSE = _RECIPES / "dense.toml"
 _SPACE = "search"
 _OF_KIND = {
     ("tabular", "classification"): _RECIPES / "table.toml",
     ("tabular", "regression"): _RECIPES / "regression.toml",
+    ("tensor", "classification"): _RECIPES / "table.toml",
+    ("tensor", "regression"): _RECIPES / "regression.toml",
     ("sequence", "classification"): _RECIPES / "lstm.toml",
     ("sequence", "regression"): _RECIPES / "lstm.toml",
 }
@@ -108,6 +111,10 @@ def read_recipe(path: Path | None = None, settings: Iterable[str] = ()) -> Sourc
         text = _text(path)
         own = _table(text, path)
         reasons |= _reasons(text)
+        try:
+            _check(values | own)
+        except RecipeError as error:
+            raise RecipeError(f"{error} (in {path})") from error
     values |= own
     for setting in settings:
         key, value = _setting(setting)
@@ -126,9 +133,12 @@ def recorded_recipe(values: Mapping[str, Any], reasons: Mapping[str, str]) -> So
     return Source(_check(tomllib.loads(_text(FOUNDING)) | own), str(values.get("name", "")), dict(reasons))
 
 
-def default_recipe(data: str, kind: str = "image", task: str = "classification") -> Path:
-    """The recipe if none is given: that of the data set, or of its kind of input and task; the founding one for images."""
-    return next((path for path in _RECIPES.glob("*.toml") if path.stem == data), _OF_KIND.get((kind, task), FOUNDING))
+def default_recipe(data: str, kind: str = "image", task: str = "classification", axes: int = 1) -> Path:
+    """The recipe if none is given: that of the data set, or of its kind of input and task; the founding one for images. A row of a tensor
+    with one of its `axes` is like one of a table, and any other is taken flat.
+    """
+    usual = _DENSE if kind == "tensor" and axes > 1 else _OF_KIND.get((kind, task), FOUNDING)
+    return next((path for path in _RECIPES.glob("*.toml") if path.stem == data), usual)
 
 
 def changed(source: Source, values: Mapping[str, Any], reason: str) -> Source:

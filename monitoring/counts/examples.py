@@ -193,9 +193,9 @@ class Examples:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            raise ExamplesError(
-                f"the file of examples {self._path} cannot be used: {error}; remove it, or choose another folder with --state DIR"
-            ) from error
+            damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+            remedy = "remove it, or choose another folder with --state DIR" if damaged else "choose another folder with --state DIR"
+            raise ExamplesError(f"the file of examples {self._path} cannot be used: {error}; {remedy}") from error
 
 
 def _range(name: str) -> tuple[str, str]:

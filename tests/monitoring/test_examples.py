@@ -135,3 +135,9 @@ def test_a_file_that_is_none_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "examples.db").write_bytes(b"no database, certainly not" * 100)
     with pytest.raises(ExamplesError, match=r"the file of examples .*examples\.db cannot be used: file is not a database; remove it"):
         Examples(tmp_path)
+
+
+def test_nobody_is_told_to_remove_what_is_only_out_of_reach(tmp_path: Path) -> None:
+    (tmp_path / "examples.db").mkdir()
+    with pytest.raises(ExamplesError, match=r"examples\.db cannot be used: [^;]*; choose another folder with --state DIR$"):
+        Examples(tmp_path)

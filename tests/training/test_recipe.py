@@ -25,6 +25,9 @@ def test_data_may_have_a_recipe_of_its_own() -> None:
     assert {default_recipe(data) for data in ("mnist", "./digits", "../recipes/digits", "/tmp")} == {FOUNDING}
     assert default_recipe("houses.csv", "tabular", "regression").name == "regression.toml"
     assert default_recipe("visits.npz", "sequence").name == "lstm.toml"
+    assert default_recipe("rows.npz", "tensor").name == "table.toml"
+    assert default_recipe("rows.npz", "tensor", "regression").name == "regression.toml"
+    assert default_recipe("cubes.npz", "tensor", axes=3).name == "dense.toml"
 
 
 @pytest.mark.parametrize("data", ["digits", "fashion-mnist"])

@@ -131,6 +131,11 @@ def test_expected_pairs_are_those_of_chance() -> None:
     assert np.mean(expected) == pytest.approx(np.mean(pairs), rel=0.05)
 
 
+def test_no_rows_are_equal_to_nothing() -> None:
+    assert groups(np.zeros((0, 5))).tolist() == []
+    assert len(row_hashes(np.zeros((0, 28, 28, 1), np.uint8))) == 0
+
+
 def test_equal_rows_are_found_whatever_they_are() -> None:
     missing = np.array([[0.0, np.nan], [-0.0, -np.nan], [0.0, 1.0]])
     assert groups(missing).tolist() == [0, 0, 2]

@@ -12,6 +12,7 @@ and rows count as copies if that is less than one pair.
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ _COUNTED = 2_000
 
 def row_hashes(x: NDArray[Any]) -> Hashes:
     """16 bytes for each row (n,) that equal rows share and others do not; 0 and -0 are one value, and so is every NaN."""
-    rows = np.ascontiguousarray(x).reshape(len(x), -1)
+    rows = np.ascontiguousarray(x).reshape(len(x), math.prod(x.shape[1:]))
     if rows.dtype.kind == "f":
         rows = np.where(np.isnan(rows), np.nan, rows + 0)
     return np.array([hashlib.blake2b(row.data, digest_size=16).digest() for row in rows], dtype="V16")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from models.manifest import VARIANTS
 from models.store import Published, Store
+from training.compression.bits import pack
 from training.compression.quantize import quantize
 from training.compression.variants import shrink, write_variants
 from training.data.parts import DataSet, Divided
@@ -91,6 +92,7 @@ def _int8_of(whole: Path, small: Path, source: Source, split: Divided, progress:
     rows = split.train.draw(source.recipe.calibration_rows, source.recipe.seed)
     try:
         progress.say(f"exported fp32 and int8 ({quantize(whole, small, rows, split.validation)})")
+        pack(small)
     except Exception as error:  # ONNX Runtime's quantizer raises whatever a graph of others leads it to
         small.unlink(missing_ok=True)
         progress.say(f"int8 cannot be made of it, only fp32 is published: {first_sentence(error)}")

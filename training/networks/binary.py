@@ -51,7 +51,8 @@ def binarized(network: Any) -> Any:
     names = list(dict.fromkeys(call.name for call in Graph.of(network).calls if call.kind in _BINARY))
     chosen = {name for name in names[1:-1] if not name.startswith(PREFIX)}
     if not chosen:
-        raise ValueError("no Conv1D, Conv2D or Dense stands between the first and the last of them")
+        others = ", but for those of the base, which stay as they were learnt" if any(name.startswith(PREFIX) for name in names) else ""
+        raise ValueError(f"no Conv1D, Conv2D or Dense stands between the first and the last of them{others}")
     return rebuilt(network, lambda name, layer: copied(name, layer, _BINARY if name in chosen else {}))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from training.errors import RecipeError
 from training.networks.arguments import check_arguments, first_sentence
@@ -25,7 +26,7 @@ def apply(where: str, layer: Layer, x: Any) -> Any:
             check_arguments(f"{where} ({kind})", BLOCKS[kind], arguments, hidden=("x",))
             return BLOCKS[kind](x, **arguments)
         return make(where, kind, arguments)(x)
-    except (ValueError, TypeError, IndexError, AttributeError) as error:
+    except (ValueError, TypeError, IndexError, AttributeError, tf.errors.ResourceExhaustedError) as error:
         raise RecipeError(f"{where} ({kind}) cannot be built: {first_sentence(error)}") from error
 
 
