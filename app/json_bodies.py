@@ -27,8 +27,18 @@ _SPACE, _OCTETS = rb"[ \t\n\r]*", rb"(?=\[[ \t\n\r[]*[0-9])"
 _INSTANCES = re.compile(rb'(?:\A|"(instances|inputs)"%b:)%b%b' % (_SPACE, _SPACE, _OCTETS))
 _DATA = re.compile(rb'"(data)"%b:%b%b' % (_SPACE, _SPACE, _OCTETS))
 _NEAR_BYTES = 400
+_KINDS = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
 #: Stands where the array was, in JSON and when that is read.
 _MARK_JSON, _MARK = rb'"\u0000"', "\0"
+
+
+def kind_of(value: Any) -> str:
+    """What a value is called in JSON.
+
+    >>> kind_of(None), kind_of({}), kind_of(1.5)
+    ('null', 'an object', 'a number')
+    """
+    return _KINDS.get(type(value), "null")
 
 
 def read_json(body: bytes) -> Any:
@@ -60,7 +70,7 @@ def numbers(data: Any) -> NDArray[Any]:
     if isinstance(data, np.ndarray):
         return data
     if not isinstance(data, list):
-        raise BadInput(f"'instances' is {type(data).__name__}, expected a list of instances")
+        raise BadInput(f"'instances' is {kind_of(data)}, expected a list of instances")
     if not data:
         raise BadInput("there are no instances, expected at least one", "shape")
     if (octets := _octets(data)) is not None:

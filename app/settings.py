@@ -98,7 +98,7 @@ class Settings:
 def resolve(flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any]) -> tuple[Settings, dict[str, str]]:
     """The settings, and where each came from. Raises VeletaError that names the value and its origin."""
     known = {part.name: part for part in dataclasses.fields(Settings)}
-    _refuse_unknown(known, environ, file)
+    refuse_unknown(environ, file)
     types = typing.get_type_hints(Settings)
     values, origins = {}, {}
     for name, part in known.items():
@@ -111,7 +111,9 @@ def resolve(flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[
     return settings, origins
 
 
-def _refuse_unknown(known: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any]) -> None:
+def refuse_unknown(environ: Mapping[str, str], file: Mapping[str, Any]) -> None:
+    """Raise VeletaError for a setting that there is not: whoever misspells one thinks that it holds."""
+    known = [part.name for part in dataclasses.fields(Settings)]
     for name in file:
         if name not in known:
             raise VeletaError(f"{configuration.FILE} has the unknown setting {name!r}; known are {', '.join(known)}")

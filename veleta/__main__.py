@@ -40,10 +40,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Before numpy is imported. Its threads wait by spinning, beside small products that one thread does as fast: measured, half of the
     # processor time of a request, and of an epoch of a small network that is looked at.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from app.settings import refuse_unknown
+    from models.configuration import read_file
+
     words = list(sys.argv[1:] if argv is None else argv)
     parser = _parser(words)
     arguments = parser.parse_args(words)
     try:
+        refuse_unknown(os.environ, read_file())
         arguments.run(arguments)
         sys.stdout.flush()
     except VeletaError as error:

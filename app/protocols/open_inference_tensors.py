@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import BadInput
+from app.json_bodies import kind_of
 
 #: Names of the datatypes that hold numbers.
 NUMBERS = {
@@ -92,7 +93,7 @@ def parameters(part: dict[str, Any], what: str) -> dict[str, Any]:
     if found is None:
         return {}
     if not isinstance(found, dict):
-        raise BadInput(f"the parameters of {what} are {type(found).__name__}, expected an object")
+        raise BadInput(f"the parameters of {what} are {kind_of(found)}, expected an object")
     if "shared_memory_region" in found:
         raise BadInput(f"{what} lies in shared memory, which this server does not read or write; send and ask for data")
     return found
@@ -100,8 +101,8 @@ def parameters(part: dict[str, Any], what: str) -> dict[str, Any]:
 
 def shown(value: Any) -> str:
     """A value that a client sent, short enough for a sentence."""
-    plain = value is None or isinstance(value, (str, int, float))
-    return repr(value[:64] if isinstance(value, str) else value) if plain else f"a {type(value).__name__}"
+    plain = isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    return repr(value[:64] if isinstance(value, str) else value) if plain else kind_of(value)
 
 
 def _dtype(name: Any, what: str) -> np.dtype[Any]:
@@ -134,7 +135,7 @@ def _from_json(data: Any, name: str, dtype: np.dtype[Any], shape: tuple[int, ...
     if name == "FP16":
         raise BadInput(f"{what} is FP16, which travels as binary data only; send FP32 or use binary_data_size")
     if not isinstance(data, list | np.ndarray):
-        raise BadInput(f"the data of {what} are {type(data).__name__}, expected a list of numbers")
+        raise BadInput(f"the data of {what} are {kind_of(data)}, expected a list of numbers")
     try:
         array = np.asarray(data) if len(data) else np.zeros(0, dtype)
     except (ValueError, OverflowError) as error:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from app.answers import write
 from app.decoding import Limits, decode, from_values, hold
 from app.errors import BadInput, OverLimit
-from app.json_bodies import read_instances
+from app.json_bodies import kind_of, read_instances
 from app.predictor import Answer
 from app.served import Loaded
 from app.takes import Takes
@@ -123,7 +123,7 @@ def _is_binary(value: Any) -> bool:
 
 def _named(value: Any, taken: Input) -> Any:
     if not isinstance(value, dict) or value.keys() != {taken.name}:
-        came = [str(key)[:40] for key in value][:3] if isinstance(value, dict) else type(value).__name__
+        came = [str(key)[:40] for key in value][:3] if isinstance(value, dict) else kind_of(value)
         raise BadInput(f"the model has one input, {taken.name!r}; the request names {came}")
     return value[taken.name]
 

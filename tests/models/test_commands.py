@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +69,18 @@ def test_debug_shows_the_traceback() -> None:
 def test_unknown_commands_are_usage_errors() -> None:
     assert veleta("fly").returncode == 2
     assert veleta().returncode == 2
+
+
+def test_an_unknown_setting_is_an_error_in_every_command(store: Store, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "veleta", "models", "--store", str(store.root)]
+    misspelt = clean_environment() | {"VELETA_STOER": "x"}
+    (tmp_path / "veleta.toml").write_text("stoer = 'x'\n")
+    for folder, environment in ((ROOT, misspelt), (tmp_path, clean_environment())):
+        done = subprocess.run(words, capture_output=True, text=True, cwd=folder, env=environment, timeout=60)
+        assert done.returncode == 1
+        assert "has the unknown setting" in done.stderr
+        assert "stoer" in done.stderr.lower()
+        assert done.stderr.count("\n") == 1
 
 
 def test_help_imports_no_room() -> None:
