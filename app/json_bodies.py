@@ -27,7 +27,7 @@ _SPACE, _OCTETS = rb"[ \t\n\r]*", rb"(?=\[[ \t\n\r[]*[0-9])"
 _INSTANCES = re.compile(rb'(?:\A|"(instances|inputs)"%b:)%b%b' % (_SPACE, _SPACE, _OCTETS))
 _DATA = re.compile(rb'"(data)"%b:%b%b' % (_SPACE, _SPACE, _OCTETS))
 _NEAR_BYTES = 400
-_KINDS = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
+_KINDS = {dict: "an object", list: "a list", str: "a text", int: "a number", float: "a number"}
 #: Stands where the array was, in JSON and when that is read.
 _MARK_JSON, _MARK = rb'"\u0000"', "\0"
 
@@ -35,10 +35,10 @@ _MARK_JSON, _MARK = rb'"\u0000"', "\0"
 def kind_of(value: Any) -> str:
     """What a value is called in JSON.
 
-    >>> kind_of(None), kind_of({}), kind_of(1.5)
-    ('null', 'an object', 'a number')
+    >>> kind_of(None), kind_of({}), kind_of(True)
+    ('null', 'an object', 'true')
     """
-    return _KINDS.get(type(value), "null")
+    return str(value).lower() if isinstance(value, bool) else _KINDS.get(type(value), "null")
 
 
 def read_json(body: bytes) -> Any:

@@ -12,7 +12,7 @@ import pytest
 from training.errors import SearchError
 from training.recipe import FOUNDING, Source, changed, read_recipe, read_space
 from training.recipe_text import to_toml, to_value
-from training.search.space import parse_space
+from training.search.space import Choice, Range, has_at_most, parse_space
 from training.search.study import grid_points
 
 pytestmark = pytest.mark.training
@@ -122,3 +122,10 @@ def test_a_recipe_written_is_the_recipe_read(path: Path, tmp_path: Path) -> None
 )
 def test_values_are_read_as_they_were_written(value: Any) -> None:
     assert tomllib.loads(f"key = {to_value(value)}")["key"] == value
+
+
+def test_of_a_few_points_each_is_tried_once() -> None:
+    few = (Choice("optimizer", ("adam", "sgd")), Choice("batch_size", (16, 32, 64)))
+    assert has_at_most(6, few)
+    assert not has_at_most(5, few)
+    assert not has_at_most(1000, (*few, Range("epochs", 1, 3, None, log=False)))

@@ -18,7 +18,7 @@ from training.runs.record import Record
 from training.runs.run import Plan, Result
 from training.search.found import best_of, best_recipe, ended, facts, table, write_recipe
 from training.search.loop import run_trials
-from training.search.space import Dimension
+from training.search.space import Dimension, has_at_most
 from training.search.study import Setup, grid_points, open_study
 from training.search.trials import Searching
 
@@ -44,13 +44,14 @@ class Asked:
 def search_for(asked: Asked, dataset: DataSet, store: Path, as_json: bool) -> str:
     """Search, write the recipe that is found, and say what came of it. Raises VeletaError."""
     source, progress = asked.source, Progress()
-    trials = asked.trials or (grid_points(asked.space) if asked.method == "grid" else _TRIALS)
+    method = "grid" if has_at_most(asked.trials or _TRIALS, asked.space) else asked.method
+    trials = asked.trials or (grid_points(asked.space) if method == "grid" else _TRIALS)
     split = dataset.split(source.recipe.seed, source.recipe.max_rows)
     for sentence in sentences(dataset, split):
         progress.say(sentence)
     problem = split.problem
     direction = "minimize" if problem.task == "regression" else "maximize"
-    setup = Setup(asked.study, asked.storage, asked.method, asked.pruner, asked.seed, direction, source.recipe.epochs)
+    setup = Setup(asked.study, asked.storage, method, asked.pruner, asked.seed, direction, source.recipe.epochs)
     study = open_study(setup, asked.space, _about(asked, dataset))
     data = dataset.described(split)
     before = ended(study)

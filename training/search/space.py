@@ -11,7 +11,7 @@ Two whole numbers make a range of whole numbers. A grid takes values and ranges 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +94,11 @@ def parse_space(table: Mapping[str, Any], source: Source) -> tuple[Dimension, ..
         for value in dimension.ends():
             _try(source, dimension.key, value)
     return space
+
+
+def has_at_most(points: int, space: Sequence[Dimension]) -> bool:
+    """Whether the space is one of so few points that all of them may as well be tried, once each."""
+    return all(isinstance(one, Choice) for one in space) and math.prod(len(one.grid()) for one in space) <= points
 
 
 def words(values: Mapping[str, Any]) -> str:
