@@ -53,7 +53,7 @@ BAD: dict[str, tuple[dict[str, Any], int, str]] = {
     "true": ({"json": {"instances": [[True] * 64]}}, 400, "not a number"),
     "null": ({"json": {"instances": [[None] * 64]}}, 400, "not a number"),
     "objects": ({"json": {"instances": [{"x": 1}]}}, 400, "not a number"),
-    "instances is a number": ({"json": {"instances": 7}}, 400, "'instances' is int, expected a list"),
+    "instances is a number": ({"json": {"instances": 7}}, 400, "'instances' is a number, expected a list"),
     "no key": ({"json": {"data": [1]}}, 400, "no 'instances' but ['data']"),
     "a number": ({"data": b"7", **JSON}, 400, "neither an object nor a list"),
     "NaN token": ({"data": b'{"instances": [[NaN]]}', **JSON}, 400, "not valid JSON"),
