@@ -141,8 +141,9 @@ def train_and_diagnose(
 ) -> tuple[Attempt, tuple[Finding, ...]]:
     """The fitted network, and what is wrong with it. Raises DivergedError that says why the loss is no number."""
     made = diagnosed(recipe, problem, split, progress, devices=devices)
-    for finding in made.ill:
-        progress.say(str(finding))
+    for text in map(str, made.ill):
+        if text not in made.said:
+            progress.say(text)
     if made.attempt is None:
         why = next((finding for finding in made.findings if finding.severity == "error"), next(iter(made.findings), None))
         raise DivergedError(f"the training diverged: {why.evidence} {why.remedy}" if why else "the training diverged; lower learning_rate")

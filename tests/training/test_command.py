@@ -205,3 +205,12 @@ def test_second_version_is_the_same_and_waits(tiny: Path, tmp_path: Path) -> Non
     assert difference(before, after, "test") == paired(won=0, lost=0, rows=60)
     for variant in ("fp32", "pruned"):
         assert one.variant(variant).sha256 == two.variant(variant).sha256
+
+
+def test_what_is_wrong_is_said_once(tmp_path: Path) -> None:
+    """Also what was sure, and said, while the network still learnt."""
+    run = veleta_train(tmp_path / "store", "--set", "max_rows=600", "epochs=2", "prune_epochs=1")
+    said = [line.partition("] ")[2] for line in run.err.splitlines()]
+    findings = [line for line in said if line.startswith(("error: ", "warning: "))]
+    assert any(line.startswith("error: ") for line in findings), run.err
+    assert len(set(findings)) == len(findings)

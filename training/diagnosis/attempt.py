@@ -17,11 +17,12 @@ from training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Diagnosed:
-    """`attempt` is None where the loss was no number any more."""
+    """`attempt` is None where the loss was no number any more; `said` are the findings that were said while it learnt, as texts."""
 
     attempt: Attempt | None
     facts: Facts
     findings: tuple[Finding, ...]
+    said: frozenset[str] = frozenset()
 
     @property
     def ill(self) -> tuple[Finding, ...]:
@@ -34,23 +35,28 @@ class _Aloud:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._said: set[str] = set()
+        self._said: dict[str, str] = {}  # by kind
 
     def __call__(self, facts: Facts) -> None:
         for finding in diagnose(facts):
             if finding.severity == "error" and finding.kind not in self._said:
-                self._said.add(finding.kind)
+                self._said[finding.kind] = str(finding)
                 self._progress.say(str(finding))
+
+    @property
+    def said(self) -> frozenset[str]:
+        return frozenset(self._said.values())
 
 
 def diagnosed(
     recipe: Recipe, problem: Problem, split: Split, progress: Progress, what: str = "training", devices: int = 0, aloud: bool = True
 ) -> Diagnosed:
     """Build and fit the network of a recipe, and say what is wrong with it. Raises RecipeError for one that cannot be built."""
-    watch = FactsWatch(recipe, _Aloud(progress)) if aloud else FactsWatch(recipe)
+    saying = _Aloud(progress)
+    watch = FactsWatch(recipe, saying) if aloud else FactsWatch(recipe)
     try:
         made: Attempt | None = attempt(recipe, problem, split, progress, what, watch, devices)
     except DivergedError:
         made = None
     assert watch.facts is not None
-    return Diagnosed(made, watch.facts, diagnose(watch.facts))
+    return Diagnosed(made, watch.facts, diagnose(watch.facts), saying.said)
