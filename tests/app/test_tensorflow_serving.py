@@ -142,7 +142,7 @@ BAD: dict[str, tuple[str, Any, int, str]] = {
     "shape": (PREDICT, {"instances": [[1, 2, 3]]}, 400, "the shape 1 × 3, expected instances of 8 × 8 × 1 = 64 numbers"),
     "another input": (PREDICT, {"instances": [{"picture": [0] * 64}]}, 400, "one input, 'image'; the request names ['picture']"),
     "two inputs": (PREDICT, {"inputs": {"image": [], "mask": []}}, 400, "one input, 'image'"),
-    "some rows by name": (PREDICT, {"instances": [IMAGE, [0] * 64]}, 400, "one input, 'image'; the request names list"),
+    "some rows by name": (PREDICT, {"instances": [IMAGE, [0] * 64]}, 400, "one input, 'image'; the request names a list"),
     "some rows plain": (PREDICT, {"instances": [[0] * 64, IMAGE]}, 400, "not all of one shape"),
     "some rows binary": (PREDICT, {"instances": [b64(b"\0" * 64), IMAGE]}, 400, "some instances are binary and some are not"),
     "some rows not binary": (PREDICT, {"instances": [IMAGE, b64(b"\0" * 64)]}, 400, "not all of one shape"),
