@@ -11,7 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from training.compression.bits import pack
+from training.compression.bits import pack, unpacked
 from training.compression.quantize import quantize
 from training.data.parts import Part
 from training.networks.binary import binarized, settled
@@ -126,3 +126,15 @@ def test_one_size_for_all_weights_is_not_written_for_each_row(tmp_path: Path) ->
     onnx.save(emit(model), path)
     pack(path)
     assert path.stat().st_size < 4096 * 8 / 8 + 4000
+
+
+def test_what_is_packed_stands_for_the_numbers_that_it_is(files: dict[str, Path], tmp_path: Path) -> None:
+    whole, small = (
+        {constant.name: constant for constant in onnx.load(path).graph.initializer}
+        for path in (files["fp32"], packed(files["fp32"], tmp_path))
+    )
+    counted = [
+        sum(numbers for name, numbers in unpacked(constants).items() if constants[name].data_type == onnx.TensorProto.FLOAT)
+        for constants in (whole, small)
+    ]
+    assert counted[0] == counted[1] == sum(int(np.prod(constant.dims)) for constant in whole.values() if constant.data_type == 1)

@@ -6,6 +6,8 @@ the constant that it was, so that every answer is the same to the last bit, and 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,16 @@ def pack(path: Path) -> None:
         model.graph.initializer.extend(constants)
         onnx.checker.check_model(model, full_check=True)
         onnx.save(model, path)
+
+
+def unpacked(constants: Mapping[str, Any]) -> dict[str, int]:
+    """How many numbers the constants of a graph stand for, by their names: what a kernel is made of stands together for that kernel."""
+    numbers = {name: math.prod(constant.dims) for name, constant in constants.items()}
+    for kernel in [name.removesuffix("/bits") for name in constants if name.endswith("/bits")]:
+        if f"{kernel}/shape" in constants:
+            shape = onnx.numpy_helper.to_array(constants[f"{kernel}/shape"])
+            numbers |= {f"{kernel}/minus": 0, f"{kernel}/plus": math.prod(shape.tolist())}
+    return numbers
 
 
 def _sizes(kernel: NDArray[Any]) -> NDArray[Any] | None:

@@ -16,6 +16,7 @@ from onnx import compose, helper, inliner, numpy_helper, version_converter
 from models.manifest import Input
 from monitoring.arrays import FloatArray
 from monitoring.signals.energy import Head
+from training.compression.bits import unpacked
 from training.compression.floating import PRODUCTS
 from training.errors import NetworkError
 from training.importing.door import Door, Shape, softmax
@@ -81,7 +82,8 @@ class OnnxNetwork:
     @property
     def parameters(self) -> int:
         """The numbers in its constants, and in its trees, that are no whole numbers."""
-        constants = sum(int(np.prod(one.dims)) for one in self._constants.values() if one.data_type in _FLOATS)
+        numbers = unpacked(self._constants)
+        constants = sum(numbers[name] for name, one in self._constants.items() if one.data_type in _FLOATS)
         return constants + sum(len(part.floats) for node in self._model.graph.node for part in node.attribute)
 
     def ask(self, rows: FloatArray) -> FloatArray:
