@@ -56,7 +56,7 @@ def decompress(body: bytes, encoding: str, limits: Limits) -> bytes:
     except zlib.error as error:
         raise BadInput(f"the body is not {encoding}, as its Content-Encoding says") from error
     if len(unpacked) > limits.max_body_bytes:
-        raise OverLimit("the unpacked body has more bytes", "max_body_bytes", limits.max_body_bytes)
+        raise OverLimit("the unpacked body is too large", "max_body_bytes", limits.max_body_bytes)
     if not unpacker.eof:
         raise BadInput(f"the {encoding} body is cut off; send all of it")
     return unpacked

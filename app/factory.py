@@ -77,7 +77,7 @@ def _explain_errors(app: Flask, service: Service) -> None:
         return send(explain(error, f"{request.method} {request.path}", service.recorder))
 
     def too_large(_: RequestEntityTooLarge) -> Response:
-        return failed(OverLimit("the body has more bytes", "max_body_bytes", service.settings.max_body_bytes))
+        return failed(OverLimit("the body is too large", "max_body_bytes", service.settings.max_body_bytes))
 
     def protocol(error: HTTPException) -> Response:
         response = send(Reply(write({"error": _sentence(error)}), error.code or 500))
@@ -91,7 +91,7 @@ def _explain_errors(app: Flask, service: Service) -> None:
 
 def _sentence(error: HTTPException) -> str:
     if error.code == 404:
-        return f"there is nothing at {request.path[:80]}; the routes are {', '.join(ROUTES[:-1])}"
+        return f"there is nothing at {request.path[:80]}; the routes begin with {', '.join(ROUTES[:-1])}"
     if error.code == 405:
         taken = sorted(getattr(error, "valid_methods", None) or [])
         return f"{request.path[:80]} does not take {request.method[:20]}; it takes {', '.join(taken)}"

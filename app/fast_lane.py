@@ -202,7 +202,7 @@ async def _read(headers: Mapping[str, str], receive: Receive, limit: int) -> byt
 
 def _hold(size: int, limit: int) -> None:
     if size > limit:
-        raise OverLimit("the body has more bytes", "max_body_bytes", limit)
+        raise OverLimit("the body is too large", "max_body_bytes", limit)
 
 
 def _headers(reply: Reply, visit: Visit) -> list[tuple[bytes, bytes]]:

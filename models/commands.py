@@ -57,6 +57,7 @@ def show(arguments: argparse.Namespace) -> None:
     if version and not version.isdecimal():
         raise StoreError(f"{version!r} is not a version; give its number, as in {name}/1")
     published = open_store(arguments).open(name, int(version) if version else None)
+    published.verify()
     if arguments.json:
         print(json.dumps(dataclasses.asdict(published.manifest), indent=2, ensure_ascii=False))
     else:

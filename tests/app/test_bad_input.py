@@ -85,7 +85,7 @@ BAD: dict[str, tuple[dict[str, Any], int, str]] = {
     "cut gzip": ({"data": gzip.compress(b"[" * 999)[:-9], "headers": {"Content-Encoding": "gzip"}}, 400, "cut off"),
     "zip bomb": ({"data": gzip.compress(b"\0" * 50_000_000), "headers": {"Content-Encoding": "gzip"}}, 413, "max_body_bytes = 2000000"),
     "unknown encoding": ({"data": b"x", "headers": {"Content-Encoding": "zstd"}}, 415, "Content-Encoding 'zstd', expected gzip, deflate"),
-    "large body": ({"data": b"\0" * 2_000_064}, 413, "the body has more bytes, more than the limit max_body_bytes = 2000000"),
+    "large body": ({"data": b"\0" * 2_000_064}, 413, "the body is too large, more than the limit max_body_bytes = 2000000"),
     "many rows": ({"data": b"\0" * 64 * 801}, 413, "801 instances, more than the limit max_rows = 800"),
     "form without file": ({"files": {"image": [PNG]}}, 400, "no field 'file'"),
     "form with text": ({"data": {"file": "text"}, "content_type": "multipart/form-data"}, 400, "no field 'file'"),

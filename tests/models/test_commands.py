@@ -62,6 +62,14 @@ def test_errors_are_one_sentence(store: Store, words: list[str], code: int, sent
     assert result.stdout == ""
 
 
+def test_a_version_with_an_altered_file_is_not_shown_as_if_it_were_whole(store: Store) -> None:
+    with (store.root / "digits8/1/reference.npz").open("ab") as file:
+        file.write(b"x")
+    result = veleta("show", "digits8/1", "--store", str(store.root))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "reference.npz has sha256" in result.stderr
+
+
 def test_debug_shows_the_traceback() -> None:
     assert "Traceback" in veleta("show", "nothing", "--debug").stderr
 
