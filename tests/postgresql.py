@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 #: Debian keeps the server's programs out of PATH.
 _DEBIAN = Path("/usr/lib/postgresql")
@@ -21,20 +22,26 @@ def find_programs() -> Path | None:
     return newest[-1] if newest else Path(found).resolve().parent if found else None
 
 
+class Running(NamedTuple):
+    url: str
+    folder: Path
+
+
 @contextlib.contextmanager
-def running(programs: Path, folder: Path) -> Iterator[str]:
-    """Its URL. PostgreSQL refuses to be run by root, so then it is run by nobody."""
-    if user := _user():
-        shutil.chown(folder, user)
-        for parent in folder.relative_to(tempfile.gettempdir()).parents:
-            way = Path(tempfile.gettempdir()) / parent
-            way.chmod(way.stat().st_mode | 0o011)
-    _run(programs / "initdb", folder, "-U", "veleta", "-A", "trust", "--no-sync")
-    start(programs, folder)
-    try:
-        yield f"postgresql://veleta@/postgres?host={folder}"
-    finally:
-        stop(programs, folder)
+def running(programs: Path) -> Iterator[Running]:
+    """PostgreSQL refuses to be run by root, so then it is run by nobody. Its folder is none of pytest's: whenever another pytest starts, it
+    takes the way to them away from anybody but root.
+    """
+    with tempfile.TemporaryDirectory(prefix="veleta-postgresql-") as name:
+        folder = Path(name)
+        if user := _user():
+            shutil.chown(folder, user)
+        _run(programs / "initdb", folder, "-U", "veleta", "-A", "trust", "--no-sync")
+        start(programs, folder)
+        try:
+            yield Running(f"postgresql://veleta@/postgres?host={folder}", folder)
+        finally:
+            stop(programs, folder)
 
 
 def start(programs: Path, folder: Path) -> None:

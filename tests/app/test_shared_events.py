@@ -40,8 +40,8 @@ def programs() -> Path:
 
 
 @pytest.fixture(scope="module")
-def url(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgresql.running(programs, tmp_path_factory.mktemp("postgresql")) as found:
+def url(programs: Path) -> Iterator[str]:
+    with postgresql.running(programs) as (found, _):
         yield found
 
 
@@ -251,11 +251,10 @@ def test_who_was_killed_goes_on_with_what_came_to_it(machines: Machines, digits8
 
 
 def test_while_the_database_is_away_predictions_go_on_and_no_label_is_lost(
-    programs: Path, shelf: Path, tmp_path: Path, digits8: Data, tmp_path_factory: pytest.TempPathFactory
+    programs: Path, shelf: Path, tmp_path: Path, digits8: Data
 ) -> None:
     shutil.copytree(shelf, tmp_path / "store")
-    home = tmp_path_factory.mktemp("away")
-    with postgresql.running(programs, home) as url, running(tmp_path / "store", "--events", url, "--tick-seconds", "0.2") as server:
+    with postgresql.running(programs) as (url, home), running(tmp_path / "store", "--events", url, "--tick-seconds", "0.2") as server:
         said = ask(server, digits8, 20)
         assert tell(server, said[:5], "1")["matched"] == 5
         wait_for(lambda: counted(server) == 5)

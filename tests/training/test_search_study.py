@@ -41,7 +41,7 @@ def storage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     programs = postgresql.find_programs()
     if programs is None:
         pytest.skip("PostgreSQL is not installed")
-    with postgresql.running(programs, tmp_path_factory.mktemp("postgresql")) as url:
+    with postgresql.running(programs) as (url, _):
         yield url
 
 
