@@ -190,7 +190,9 @@ class Predictor:
         self._taken, self._running = taken, running
         self.pace = Pace(_MOST, _MOST)
         #: Values of an embedding, or None if that is not fixed.
-        self.features = features if isinstance(features := outputs["embedding"].shape[-1], int) else None
+        self.features = _last(outputs["embedding"])
+        #: Probabilities of a row, or 1 of a regression; None likewise.
+        self.answers = _last(outputs[self._wanted[0]])
         fixed = all(taken.row_shape) and all(_is_fixed(outputs[name]) for name in self._wanted)
         self._widths: Mapping[str, int] | None = {name: outputs[name].shape[1] for name in self._wanted} if fixed else None
         self._singles: list[_Single] = []
@@ -243,6 +245,10 @@ class Predictor:
         found = single.call(rows)
         self._singles.append(single)
         return found
+
+
+def _last(output: onnxruntime.NodeArg) -> int | None:
+    return size if isinstance(size := output.shape[-1], int) else None
 
 
 def _is_fixed(output: onnxruntime.NodeArg) -> bool:

@@ -21,7 +21,7 @@ from app.hanging import Calls
 from app.predictor import Predictor
 from app.takes import Takes
 from app.unloaded import Unloaded
-from models.errors import VeletaError
+from models.errors import ManifestError, VeletaError
 from models.store import Published, Store
 from monitoring.reference import Samples, read_samples
 from monitoring.subject import Subject
@@ -134,6 +134,9 @@ class Served:
         subject = Subject.load(published, self._variant or None)
         manifest, running = published.manifest, self._calls.running(subject.key)
         predictor = Predictor(published.path(subject.variant), manifest.input, self._threads, running, manifest.task)
+        if predictor.answers not in (None, len(manifest.classes) or 1):
+            named = f"names {len(manifest.classes)} classes" if manifest.classes else "is of a regression"
+            raise ManifestError(f"{published.folder} answers {predictor.answers} numbers, and its manifest {named}; publish it again")
         return Loaded(published, subject, predictor, time.time(), predictor.warm_up())
 
     def _first_published(self, names: Set[str]) -> str:

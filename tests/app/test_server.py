@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -198,6 +199,17 @@ def test_a_version_that_cannot_be_loaded_changes_nothing(store: Store, digits8: 
         assert server.post("/predict", data=np.ascontiguousarray(digits8.test_x[0]).tobytes()).json()["version"] == "1"
         assert "sha256" in server.log.read_text()
         assert server.log.read_text().count("is not taken up") == 1
+
+
+def test_a_manifest_with_fewer_classes_than_answers_is_not_taken_up(store: Store, digits8: Data) -> None:
+    manifest = store.root / "digits8/2/manifest.json"
+    told = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(told | {"classes": told["classes"][:4]}))
+    with running(store.root, "--workers", "1", "--reload-seconds", "0.2") as server:
+        (store.root / "digits8/live").write_text("2\n")
+        wait_for(lambda: "answers 10 numbers, and its manifest names 4 classes; publish it again" in server.log.read_text())
+        for row in digits8.test_x[:20]:
+            assert server.post("/predict", data=np.ascontiguousarray(row).tobytes()).json()["version"] == "1"
 
 
 def test_what_was_answered_is_counted_although_the_server_is_told_to_stop_at_once(store: Store, digits8: Data) -> None:
